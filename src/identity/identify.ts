@@ -1,0 +1,111 @@
+/** Request headers → principal, or why nobody was let in. */
+import { hash } from 'node:crypto';
+import type { Reason } from '../core/reasons.ts';
+import type { ApiKey, Policy } from '../policy/policy.ts';
+import { parseApiKey } from './api-key.ts';
+import { presentedCredential } from './credential.ts';
+import { digestMatches, type Peppers } from './digest.ts';
+import { type HeaderView, type IdentityRefusal, isRefusal, type Principal } from './principal.ts';
+import { VerdictCache } from './verdict-cache.ts';
+
+/** Binds a request's credential to whom it was given to. */
+export interface Identifier {
+  /**
+   * Exactly one credential, proved against `policy` at `nowMs`, or a refusal; never throws on input. The only side effect
+   * is a bounded cache. Which headers carried it: `credentialHeaders`.
+   */
+  identify(headers: HeaderView, policy: Policy, nowMs: number): Principal | IdentityRefusal;
+}
+
+/** An answer and the first instant at which it may be another one. */
+interface Verdict {
+  readonly found: Principal | IdentityRefusal;
+  readonly untilMs: number;
+}
+
+/**
+ * Proves API keys. Tokens and client certificates are refused as `credential_unsupported` until they are served.
+ * A change of policy (a revoked key, another bundle) drops all that was remembered, so it holds from the next request on.
+ */
+export class CredentialIdentifier implements Identifier {
+  readonly #peppers: Peppers;
+  readonly #cache = new VerdictCache();
+  #policy: Policy | undefined;
+
+  constructor(peppers: Peppers) {
+    this.#peppers = peppers;
+  }
+
+  identify(headers: HeaderView, policy: Policy, nowMs: number): Principal | IdentityRefusal {
+    const presented = presentedCredential(headers);
+    if ('reason' in presented) return presented;
+    if (presented.kind === 'jwt') return refuse('credential_unsupported', 'tokens are not served yet');
+
+    if (this.#policy !== policy) {
+      this.#cache.clear();
+      this.#policy = policy;
+    }
+    // Over the exact bytes, so that no two spellings share an entry; token68 is ASCII.
+    const exact = hash('sha256', presented.token, 'base64');
+    const cached = this.#cache.get(exact, nowMs);
+    if (cached !== undefined) return cached;
+
+    const { found, untilMs } = proveApiKey(presented.token, policy, this.#peppers, nowMs);
+    if (isRefusal(found)) {
+      if (found.reason !== 'credential_malformed') this.#cache.putRefusal(exact, found, { nowMs, untilMs });
+    } else {
+      this.#cache.putPrincipal(exact, found, { nowMs, untilMs });
+    }
+    return found;
+  }
+}
+
+/**
+ * Proof first, then state: revoked, expired and the rest are said only of a key that was really held. Unknown id and wrong
+ * secret do the same work. All refusals look alike from outside.
+ */
+function proveApiKey(text: string, policy: Policy, peppers: Peppers, nowMs: number): Verdict {
+  const parts = parseApiKey(text);
+  if (parts === undefined) return refused('credential_malformed', 'not an api key of ours, or its checksum differs');
+  const key = policy.keys.get(parts.id);
+  if (!digestMatches(text, key, peppers) || key === undefined) {
+    const elsewhere = parts.environment !== policy.environment;
+    return elsewhere
+      ? refused('credential_other_environment', `key \`${parts.id}\` names environment \`${parts.environment}\``)
+      : refused('credential_unknown', `key \`${parts.id}\` is unknown, or its secret differs`);
+  }
+  return judgeState(key, policy.environment, nowMs);
+}
+
+function judgeState(key: ApiKey, environment: string, nowMs: number): Verdict {
+  const name = `key \`${key.id}\``;
+  if (key.environment !== environment) {
+    return refused('credential_other_environment', `${name} is for environment \`${key.environment}\``);
+  }
+  if (key.revoked) return refused('credential_revoked', `${name} is revoked`);
+  if (nowMs >= key.expiresMs) return refused('credential_expired', `${name} has expired`);
+  if (nowMs < key.createdMs) {
+    return refused('credential_not_yet_valid', `${name} is not yet valid`, key.createdMs);
+  }
+  return { found: principalOf(key), untilMs: key.expiresMs };
+}
+
+function principalOf(key: ApiKey): Principal {
+  return Object.freeze({
+    account: key.account,
+    credential: key.id,
+    kind: key.kind,
+    proof: 'api_key',
+    actor: undefined,
+    class: key.class,
+    confidence: key.shared ? 'low' : 'exact',
+  });
+}
+
+function refused(reason: Reason, detail: string, untilMs = Number.POSITIVE_INFINITY): Verdict {
+  return { found: refuse(reason, detail), untilMs };
+}
+
+function refuse(reason: Reason, detail: string): IdentityRefusal {
+  return { reason, detail };
+}
