@@ -93,7 +93,7 @@ export function importsOf(text: string): Import[] {
 function isTypeOnly(statement: string): boolean {
   if (/^(?:import|export)\s+type\s/.test(statement)) return true;
   const names = /^(?:import|export)\s+\{([^}]*)\}\s*from/.exec(statement)?.[1]?.split(',');
-  return names?.every((name) => name.trim() === '' || /^type\s/.test(name.trim()));
+  return names?.every((name) => name.trim() === '' || /^type\s/.test(name.trim())) ?? false;
 }
 
 function lineAt(text: string, index: number): number {

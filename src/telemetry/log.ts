@@ -1,0 +1,83 @@
+/** The log: JSON lines on stderr, without secrets, bounded per field and per event. */
+import { LRUCache } from 'lru-cache';
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
+import type { Clock } from '../core/clock.ts';
+import { redact } from './redact.ts';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Text waiting for a reader of stderr that is slow; beyond it lines are dropped, so that a log never stops a decision. */
+const BACKLOG_CHARS_MAX = 4 * 1024 * 1024;
+
+/**
+ * Makes the log. Lines go to stderr without blocking, or to `stream`. Every line passes `redact`, whichever way its parts
+ * came in (fields, message, error, bindings of a child).
+ */
+export function createLog(options: { readonly level?: LogLevel; readonly stream?: DestinationStream } = {}): Logger {
+  const stream = options.stream ?? destination({ dest: 2, sync: false, maxLength: BACKLOG_CHARS_MAX });
+  return pino(
+    {
+      level: options.level ?? 'info',
+      base: { pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: {
+        level: (level) => ({ level }),
+        log: (fields) => redact(fields) as Record<string, unknown>,
+      },
+      // The only place that sees bindings and messages too. Lines are few: decisions do not log.
+      hooks: { streamWrite: (line) => `${JSON.stringify(redact(JSON.parse(line)))}\n` },
+    },
+    stream,
+  );
+}
+
+/** Events of one code per window; the rest is counted and told with the next one that is written. */
+const EVENTS_PER_WINDOW = 5;
+const WINDOW_MS = 60_000;
+/** Codes are a closed set of ours; the bound is for the day one is built from input by mistake. */
+const CODES_MAX = 256;
+
+interface Window {
+  startedMs: number;
+  written: number;
+  suppressed: number;
+}
+
+/** Logs events that traffic can cause, at most 5 per code and minute, so that a flood of them is one line and a number. */
+export class EventLog {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #windows = new LRUCache<string, Window>({ max: CODES_MAX });
+
+  constructor(log: Logger, clock: Clock) {
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Writes the event, or counts it. `code` is a constant in the code, never text from outside. Returns whether it was written. */
+  write(level: Exclude<LogLevel, 'silent'>, code: string, fields: Readonly<Record<string, unknown>> = {}): boolean {
+    const window = this.#windowOf(code);
+    if (window.written >= EVENTS_PER_WINDOW) {
+      window.suppressed++;
+      return false;
+    }
+    const suppressed = window.suppressed > 0 ? { suppressed: window.suppressed } : {};
+    window.written++;
+    window.suppressed = 0;
+    this.#log[level]({ ...fields, ...suppressed, code }, code);
+    return true;
+  }
+
+  /** A window that is over keeps what it suppressed until it has been told. */
+  #windowOf(code: string): Window {
+    const nowMs = this.#clock.monotonicMs();
+    const window = this.#windows.get(code) ?? { startedMs: nowMs, written: 0, suppressed: 0 };
+    if (nowMs - window.startedMs >= WINDOW_MS) {
+      window.startedMs = nowMs;
+      window.written = 0;
+    }
+    this.#windows.set(code, window);
+    return window;
+  }
+}
