@@ -1,0 +1,51 @@
+import type { StubBehaviour } from '../stub/behaviour.ts';
+import { type Stub, startStub } from '../stub/server.ts';
+import { type BootstrapOptions, STUB_KEYS, writeBootstrap } from './bootstrap.ts';
+import { type RunningEnvoy, startEnvoy } from './start.ts';
+
+export interface GatewayOptions extends Omit<BootstrapOptions, 'providers'> {
+  /** A directory of this run: bootstrap, secrets, Envoy's log. */
+  readonly dir: string;
+  /** Port of the stub provider; default 0: any free one. */
+  readonly stubPort?: number;
+  readonly behaviour?: Partial<StubBehaviour>;
+  /** The Envoy to run; default: `findEnvoy()`. */
+  readonly bin?: string;
+  readonly concurrency?: number;
+  readonly logLevel?: string;
+}
+
+/** A stub provider and the sample Envoy in front of it; Tollgate is the caller's to run. */
+export interface Gateway {
+  readonly envoy: RunningEnvoy;
+  readonly stub: Stub;
+  /** Where clients call, `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  /** The bootstrap that Envoy runs with. */
+  readonly bootstrap: string;
+  stop(): Promise<void>;
+}
+
+/** Starts both; Envoy serves when this resolves, whether Tollgate is there or not. Leaves nothing running if it fails. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const stub = await startStub({ port: options.stubPort ?? 0, keys: STUB_KEYS });
+  if (options.behaviour !== undefined) stub.setBehaviour(options.behaviour);
+  try {
+    const provider = { port: stub.port };
+    const bootstrap = await writeBootstrap({ ...options, providers: { openai: provider, anthropic: provider } });
+    const envoy = await startEnvoy({ ...options, bootstrap });
+    return {
+      envoy,
+      stub,
+      url: envoy.url,
+      bootstrap,
+      async stop() {
+        await envoy.stop();
+        await stub.stop();
+      },
+    };
+  } catch (error) {
+    await stub.stop();
+    throw error;
+  }
+}
