@@ -1,0 +1,225 @@
+/**
+ * Reads one body for a dialect: the values it decides by, with their places, and what its input may weigh. Fed by the
+ * scanner; keeps no more than a few numbers per level of nesting.
+ */
+import type { BodyFault } from './dialect.ts';
+import { scanFault, shown } from './faults.ts';
+import { InputMeter } from './input-meter.ts';
+import {
+  ARRAY_LEVEL,
+  folded,
+  hasStrayCharacter,
+  KEY,
+  KEY_COUNT,
+  type KeyName,
+  keyBetween,
+  keyName,
+  keySet,
+  mayFold,
+  OTHER_KEY,
+} from './keys.ts';
+import { ABSENT, ARRAY, DEPTH_MAX, type JsonEvents, JsonScanner, OBJECT, STRING, type ValueKind } from './scanner.ts';
+import { skipSpace } from './tokens.ts';
+
+const BRACE_END = 0x7d;
+
+/** What a dialect looks for. */
+export interface BodyShape {
+  /** Members of the root that decide; neither they nor keys that fold to them may stand twice. */
+  readonly decision: readonly KeyName[];
+  /** Members of the root that are objects of which the named members decide, too. */
+  readonly nested: { readonly parent: KeyName; readonly names: readonly KeyName[] } | undefined;
+  /** Members of the root whose whole JSON is input (tools, schemas). */
+  readonly wholes: readonly KeyName[];
+  /** Members of a content part that hold media. */
+  readonly media: readonly KeyName[];
+  /** Members that ask for cache writes where they are objects, wherever they stand. */
+  readonly caching: readonly KeyName[];
+  /** Members of `tools[]` by which a tool asks for another model. */
+  readonly toolModel: KeyName | undefined;
+}
+
+export class BodyReader implements JsonEvents {
+  /** Key of each level on the way to here; ARRAY_LEVEL in arrays. Index 1 is the root's. */
+  readonly path: Uint8Array = new Uint8Array(DEPTH_MAX + 2);
+  readonly meter: InputMeter;
+  readonly #scanner = new JsonScanner();
+  readonly #isDecision: Uint8Array;
+  readonly #isNested: Uint8Array;
+  readonly #isCaching: Uint8Array;
+  readonly #names: ReadonlySet<string>;
+  readonly #nestedNames: ReadonlySet<string>;
+  readonly #nestedParent: number;
+  readonly #toolModel: number;
+  readonly #isSeen = new Uint8Array(KEY_COUNT);
+  readonly #kinds = new Uint8Array(KEY_COUNT);
+  readonly #starts = new Uint32Array(KEY_COUNT);
+  readonly #ends = new Uint32Array(KEY_COUNT);
+  #body: Uint8Array = EMPTY;
+  #caching = false;
+  #fault: BodyFault | undefined;
+
+  constructor(shape: BodyShape) {
+    this.meter = new InputMeter(this.path, shape);
+    this.#isDecision = keySet(shape.decision);
+    this.#isNested = keySet(shape.nested?.names ?? []);
+    this.#isCaching = keySet(shape.caching);
+    this.#names = new Set(shape.decision);
+    this.#nestedNames = new Set(shape.nested?.names ?? []);
+    this.#nestedParent = shape.nested === undefined ? OTHER_KEY : KEY[shape.nested.parent];
+    this.#toolModel = shape.toolModel === undefined ? OTHER_KEY : KEY[shape.toolModel];
+  }
+
+  /** Reads a body; what it says stays here until `release`. Undefined: it is well-formed. Linear, never throws. */
+  read(body: Uint8Array): BodyFault | undefined {
+    this.#body = body;
+    this.#isSeen.fill(0);
+    this.#kinds.fill(ABSENT);
+    this.#caching = false;
+    this.#fault = undefined;
+    this.meter.reset(body);
+    const stop = this.#scanner.scan(body, this);
+    if (stop === undefined) return undefined;
+    return this.#fault ?? scanFault(body, stop);
+  }
+
+  /** Forgets the body, so that it is not kept alive until the next one. */
+  release(): void {
+    this.#body = EMPTY;
+    this.meter.reset(EMPTY);
+  }
+
+  get caching(): boolean {
+    return this.#caching;
+  }
+
+  /** Kind of a decision value; ABSENT if the body has none. */
+  kind(name: KeyName): ValueKind {
+    return this.#kinds[KEY[name]] as ValueKind;
+  }
+
+  /** First byte of a decision value (of strings: the quote). */
+  start(name: KeyName): number {
+    return this.#starts[KEY[name]]!;
+  }
+
+  /** The byte after a decision value. */
+  end(name: KeyName): number {
+    return this.#ends[KEY[name]]!;
+  }
+
+  /** A decision value's JSON as it stands. */
+  json(name: KeyName): string {
+    return utf8(this.#body, this.start(name), this.end(name));
+  }
+
+  /** Whether a decision value that is an object has no members. */
+  isEmptyObject(name: KeyName): boolean {
+    return this.#body[skipSpace(this.#body, this.start(name) + 1)] === BRACE_END;
+  }
+
+  key(depth: number, start: number, end: number, escaped: boolean): boolean {
+    let id: number;
+    let text: string | undefined;
+    if (escaped) {
+      text = JSON.parse(utf8(this.#body, start - 1, end + 1)) as string;
+      const bytes = Buffer.from(text);
+      id = keyBetween(bytes, 0, bytes.length);
+    } else {
+      id = keyBetween(this.#body, start, end);
+    }
+    this.path[depth] = id;
+    if (depth <= 3 && !this.#mayStand(depth, id, text, start, end)) return false;
+    if (id !== OTHER_KEY) this.meter.key(depth, id);
+    return true;
+  }
+
+  string(depth: number, start: number, end: number, textBytes: number): void {
+    if (depth <= 2 && this.#decides(depth)) this.#record(this.path[depth]!, STRING, start - 1, end + 1);
+    this.meter.string(depth, start, textBytes);
+  }
+
+  scalar(depth: number, kind: ValueKind, start: number, end: number): void {
+    if (depth <= 2 && this.#decides(depth)) this.#record(this.path[depth]!, kind, start, end);
+  }
+
+  open(depth: number, kind: ValueKind, at: number): void {
+    if (depth <= 2 && this.#decides(depth)) this.#record(this.path[depth]!, kind, at, at);
+    if (kind === OBJECT && this.#isCaching[this.path[depth]!] === 1) this.#caching = true;
+    this.path[depth + 1] = kind === ARRAY ? ARRAY_LEVEL : OTHER_KEY;
+    this.meter.open(depth, kind, at);
+  }
+
+  close(depth: number, end: number): void {
+    if (depth <= 2 && this.#decides(depth)) this.#ends[this.path[depth]!] = end;
+    this.meter.close(depth, end);
+  }
+
+  #record(id: number, kind: ValueKind, start: number, end: number): void {
+    this.#kinds[id] = kind;
+    this.#starts[id] = start;
+    this.#ends[id] = end;
+  }
+
+  /** Whether the value of the current key at `depth` is one we decide by. */
+  #decides(depth: number): boolean {
+    const id = this.path[depth]!;
+    if (id === OTHER_KEY || id === ARRAY_LEVEL) return false;
+    if (depth === 1) return this.#isDecision[id] === 1;
+    return depth === 2 && this.path[1] === this.#nestedParent && this.#isNested[id] === 1;
+  }
+
+  /** Refuses second spellings of a decision key, and tools that bring a model of their own. */
+  #mayStand(depth: number, id: number, text: string | undefined, start: number, end: number): boolean {
+    if (depth === 3) {
+      if (this.#toolModel === OTHER_KEY || this.path[1] !== KEY.tools || this.path[2] !== ARRAY_LEVEL) return true;
+      return this.#mayStandInTool(id, text, start, end);
+    }
+    const isNested = depth === 2;
+    if (isNested && (this.#nestedParent === OTHER_KEY || this.path[1] !== this.#nestedParent)) return true;
+    if (this.#decides(depth)) {
+      if (this.#isSeen[id] === 1) return this.#refuseTwin(keyName(id), text, start, end);
+      this.#isSeen[id] = 1;
+      return true;
+    }
+    if (text === undefined && !mayFold(this.#body, start, end)) return true;
+    const key = text ?? utf8(this.#body, start, end);
+    const twin = folded(key);
+    if ((isNested ? this.#nestedNames : this.#names).has(twin)) return this.#refuseTwin(twin, text, start, end);
+    if (!hasStrayCharacter(key)) return true;
+    return this.#refuse(
+      'body_malformed',
+      `expected a key without control characters or lone surrogates, found ${shown(key)}`,
+    );
+  }
+
+  #mayStandInTool(id: number, text: string | undefined, start: number, end: number): boolean {
+    const name = keyName(this.#toolModel);
+    let isModel = id === this.#toolModel;
+    if (!isModel && id === OTHER_KEY && (text !== undefined || mayFold(this.#body, start, end))) {
+      isModel = folded(text ?? utf8(this.#body, start, end)) === name;
+    }
+    if (!isModel) return true;
+    return this.#refuse(
+      'body_value_invalid',
+      `expected tools that use the request's own model, found \`${name}\` in one of \`tools\``,
+    );
+  }
+
+  #refuseTwin(name: string, text: string | undefined, start: number, end: number): false {
+    const key = text ?? utf8(this.#body, start, end);
+    const found = key === name ? 'it twice' : `${shown(key)} which some parsers read as the same`;
+    return this.#refuse('body_duplicate_key', `expected \`${name}\` once and in this spelling, found ${found}`);
+  }
+
+  #refuse(reason: BodyFault['reason'], message: string): false {
+    this.#fault = { reason, message };
+    return false;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function utf8(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
+}

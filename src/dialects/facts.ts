@@ -1,0 +1,82 @@
+/** The values that every dialect reads alike: model, flag, count. Each is a value or a fault for the body's author. */
+import type { BodyReader } from './body-reader.ts';
+import type { BodyFault } from './dialect.ts';
+import { shown } from './faults.ts';
+import type { KeyName } from './keys.ts';
+import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scanner.ts';
+
+/** Largest cap or count that is accepted (reference/faults-and-bad-input.md H21). */
+export const COUNT_MAX = 10_000_000;
+
+const MODEL = /^[A-Za-z0-9._:/@-]{1,128}$/;
+const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
+
+/** Whether `text` may name a model: [A-Za-z0-9._:/@-]{1,128}, no `.` or `..` between slashes. */
+export function isModelName(text: string): boolean {
+  return MODEL.test(text) && !DOT_SEGMENT.test(text);
+}
+
+/** The model as the caller wrote it, after unescaping. */
+export function readModel(reader: BodyReader): string | BodyFault {
+  const expected = 'expected `model` to be a string of 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ -`';
+  const fault = (found: string): BodyFault => ({ reason: 'model_invalid', message: `${expected}, found ${found}` });
+  if (reader.kind('model') === ABSENT) return fault('no `model`');
+  if (reader.kind('model') !== STRING) return fault(found(reader, 'model'));
+  const model = JSON.parse(reader.json('model')) as string;
+  return isModelName(model) ? model : fault(model === '' ? 'an empty string' : shown(model));
+}
+
+/** `true` or `false`; absent and null are undefined, as providers read them. */
+export function readFlag(reader: BodyReader, name: KeyName): boolean | undefined | BodyFault {
+  switch (reader.kind(name)) {
+    case TRUE:
+      return true;
+    case FALSE:
+      return false;
+    case ABSENT:
+    case NULL:
+      return undefined;
+    default:
+      return valueFault(reader, name, '`true` or `false`');
+  }
+}
+
+/** An integer in plain digits, 0 to COUNT_MAX; absent and null are undefined. `1.0`, `1e3` and `-0` are faults. */
+export function readCount(reader: BodyReader, name: KeyName): number | undefined | BodyFault {
+  const kind = reader.kind(name);
+  if (kind === ABSENT || kind === NULL) return undefined;
+  if (kind === NUMBER && reader.end(name) - reader.start(name) <= 8) {
+    const json = reader.json(name);
+    const count = /^[0-9]+$/.test(json) ? Number(json) : -1;
+    if (count >= 0 && count <= COUNT_MAX) return count;
+  }
+  return valueFault(reader, name, `an integer from 0 to ${COUNT_MAX}`);
+}
+
+/** A member that must not be there, because what it asks for is not what was decided. */
+export function refuseMember(reader: BodyReader, name: KeyName): BodyFault | undefined {
+  const kind = reader.kind(name);
+  if (kind === ABSENT || kind === NULL) return undefined;
+  return {
+    reason: 'body_value_invalid',
+    message: `expected no \`${name}\`, which lets the provider answer with another model, found ${found(reader, name)}`,
+  };
+}
+
+export function valueFault(reader: BodyReader, name: KeyName, expected: string): BodyFault {
+  return {
+    reason: 'body_value_invalid',
+    message: `expected \`${name}\` to be ${expected}, found ${found(reader, name)}`,
+  };
+}
+
+export function isBodyFault(value: string | number | boolean | undefined | BodyFault): value is BodyFault {
+  return typeof value === 'object';
+}
+
+function found(reader: BodyReader, name: KeyName): string {
+  const kind = reader.kind(name);
+  if (kind === OBJECT) return 'an object';
+  if (kind === ARRAY) return 'an array';
+  return shown(reader.json(name));
+}

@@ -1,0 +1,285 @@
+/**
+ * A strict JSON scanner over raw bytes: RFC 8259 to the letter, one pass, no recursion, nothing allocated per value. It
+ * builds nothing; it tells its events where things stand. Time is linear in the body.
+ */
+import { isUtf8 } from 'node:buffer';
+import { plainEnd, scanNumber, skipSpace } from './tokens.ts';
+
+/** Containers inside one another, the root included. */
+export const DEPTH_MAX = 64;
+/** Object keys of a whole body, at every depth. */
+export const KEYS_MAX = 10_000;
+
+export type ValueKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+export const ABSENT = 0;
+export const STRING = 1;
+export const NUMBER = 2;
+export const TRUE = 3;
+export const FALSE = 4;
+export const NULL = 5;
+export const OBJECT = 6;
+export const ARRAY = 7;
+
+/** What was due where the scan stopped. */
+export type Due =
+  | 'bom'
+  | 'colon'
+  | 'comma_or_brace'
+  | 'comma_or_bracket'
+  | 'depth'
+  | 'digit'
+  | 'end'
+  | 'escape'
+  | 'key'
+  | 'keys'
+  | 'refused'
+  | 'root'
+  | 'string_character'
+  | 'utf8'
+  | 'value';
+
+/** Where the scan stopped and what was due there; `refused`: the events' own `key` said no. */
+export interface ScanStop {
+  readonly due: Due;
+  readonly at: number;
+}
+
+/**
+ * Told of each token in order. `depth` is that of the container the token stands in (1 is the root); offsets are bytes
+ * of the body, `end` is exclusive. Strings are given without quotes.
+ */
+export interface JsonEvents {
+  /** False stops the scan with `refused`. */
+  key(depth: number, start: number, end: number, escaped: boolean): boolean;
+  /** `textBytes` is the string's length in UTF-8 once its escapes are resolved. */
+  string(depth: number, start: number, end: number, textBytes: number): void;
+  scalar(depth: number, kind: ValueKind, start: number, end: number): void;
+  /** A container opens at `at`; `depth` is the one it stands in, 0 for the root. */
+  open(depth: number, kind: ValueKind, at: number): void;
+  close(depth: number, end: number): void;
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const BRACKET_END = 0x5d;
+const BRACE = 0x7b;
+const BRACE_END = 0x7d;
+
+/** Bytes that may follow a backslash, `u` aside. */
+const ESCAPES = new Uint8Array(256);
+for (const character of '"\\/bfnrt') ESCAPES[character.charCodeAt(0)] = 1;
+
+/** Value of a hex digit, 255 for any other byte. */
+const HEX = new Uint8Array(256).fill(255);
+for (let digit = 0; digit < 16; digit++) {
+  HEX[digit.toString(16).charCodeAt(0)] = digit;
+  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
+}
+
+/** Scans one body after the other; not reentrant, so one per thread of work. */
+export class JsonScanner {
+  #body: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  /** 1 where the container at that depth is an object. */
+  readonly #isObject = new Uint8Array(DEPTH_MAX + 1);
+  #keys = 0;
+  #due: Due = 'value';
+  #dueAt = 0;
+  /** Bytes by which the escapes of the last string make it longer than its text. */
+  #escapeBytes = 0;
+  #escaped = false;
+
+  /** Undefined: the body is one JSON object. Else where it stops being one. Never throws. */
+  scan(body: Uint8Array, events: JsonEvents): ScanStop | undefined {
+    if (body.length >= 3 && body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf) return { due: 'bom', at: 0 };
+    if (!isUtf8(body)) return { due: 'utf8', at: 0 };
+    this.#body = body;
+    this.#view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    this.#keys = 0;
+    const start = skipSpace(body, 0);
+    const isWhole = body[start] === BRACE ? this.#values(start, events) : this.#stop('root', start);
+    this.#body = EMPTY;
+    this.#view = EMPTY_VIEW;
+    return isWhole ? undefined : { due: this.#due, at: this.#dueAt };
+  }
+
+  #stop(due: Due, at: number): false {
+    this.#due = due;
+    this.#dueAt = at;
+    return false;
+  }
+
+  /** The loop over values; `at` stands on the root's brace. */
+  #values(at: number, events: JsonEvents): boolean {
+    const body = this.#body;
+    const isObject = this.#isObject;
+    let depth = 0;
+    for (;;) {
+      at = skipSpace(body, at);
+      if (at >= body.length) return this.#stop('value', at);
+      const byte = body[at]!;
+      let isOpened = false;
+      if (byte === QUOTE) {
+        const end = this.#string(at + 1);
+        if (end < 0) return false;
+        events.string(depth, at + 1, end, end - at - 1 - this.#escapeBytes);
+        at = end + 1;
+      } else if (byte === BRACE || byte === BRACKET) {
+        if (depth === DEPTH_MAX) return this.#stop('depth', at);
+        events.open(depth, byte === BRACE ? OBJECT : ARRAY, at);
+        depth++;
+        isObject[depth] = byte === BRACE ? 1 : 0;
+        at = skipSpace(body, at + 1);
+        isOpened = true;
+      } else {
+        at = this.#scalar(depth, at, events);
+        if (at < 0) return false;
+      }
+
+      // A value has ended, or a container has begun: close what ends here, then go to the next key or element.
+      for (;;) {
+        if (!isOpened) {
+          if (depth === 0) return this.#trailing(at);
+          at = skipSpace(body, at);
+        }
+        const closing = isObject[depth] === 1 ? BRACE_END : BRACKET_END;
+        if (at < body.length && body[at] === closing) {
+          depth--;
+          at++;
+          events.close(depth, at);
+          isOpened = false;
+          continue;
+        }
+        if (!isOpened) {
+          if (at >= body.length || body[at] !== COMMA) {
+            return this.#stop(closing === BRACE_END ? 'comma_or_brace' : 'comma_or_bracket', at);
+          }
+          at++;
+        }
+        break;
+      }
+      if (isObject[depth] === 1) {
+        at = this.#key(depth, at, events);
+        if (at < 0) return false;
+      }
+    }
+  }
+
+  #trailing(at: number): boolean {
+    const end = skipSpace(this.#body, at);
+    return end === this.#body.length || this.#stop('end', end);
+  }
+
+  /** Reads `"key" :` and returns where its value begins; -1: stopped. */
+  #key(depth: number, at: number, events: JsonEvents): number {
+    const body = this.#body;
+    const start = skipSpace(body, at);
+    if (start >= body.length || body[start] !== QUOTE) {
+      this.#stop('key', start);
+      return -1;
+    }
+    if (++this.#keys > KEYS_MAX) {
+      this.#stop('keys', start);
+      return -1;
+    }
+    const end = this.#string(start + 1);
+    if (end < 0) return -1;
+    if (!events.key(depth, start + 1, end, this.#escaped)) {
+      this.#stop('refused', start);
+      return -1;
+    }
+    const colon = skipSpace(body, end + 1);
+    if (colon >= body.length || body[colon] !== COLON) {
+      this.#stop('colon', colon);
+      return -1;
+    }
+    return colon + 1;
+  }
+
+  /** Where the string that begins at `at` has its closing quote; -1: stopped. */
+  #string(at: number): number {
+    const body = this.#body;
+    this.#escapeBytes = 0;
+    this.#escaped = false;
+    for (;;) {
+      at = plainEnd(body, this.#view, at);
+      if (at >= body.length) break;
+      const byte = body[at]!;
+      if (byte === QUOTE) return at;
+      if (byte !== BACKSLASH) break;
+      this.#escaped = true;
+      const width = this.#escape(at + 1);
+      if (width < 0) return -1;
+      at += width;
+    }
+    this.#stop('string_character', at);
+    return -1;
+  }
+
+  /** Width of the escape whose backslash stands before `at`, with the backslash; -1: stopped. */
+  #escape(at: number): number {
+    const body = this.#body;
+    const byte = at < body.length ? body[at]! : 0;
+    if (ESCAPES[byte] === 1) {
+      this.#escapeBytes += 1;
+      return 2;
+    }
+    if (byte !== 0x75 || at + 4 >= body.length) {
+      this.#stop('escape', at);
+      return -1;
+    }
+    let unit = 0;
+    for (let digit = at + 1; digit <= at + 4; digit++) {
+      const value = HEX[body[digit]!]!;
+      if (value === 255) {
+        this.#stop('escape', digit);
+        return -1;
+      }
+      unit = unit * 16 + value;
+    }
+    // Half of a surrogate pair counts 2 of its 4 bytes.
+    this.#escapeBytes += unit < 0x80 ? 5 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 4 : 3;
+    return 6;
+  }
+
+  /** Reads a number or literal and returns its end; -1: stopped. */
+  #scalar(depth: number, at: number, events: JsonEvents): number {
+    const body = this.#body;
+    const byte = body[at]!;
+    if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
+      const end = scanNumber(body, at);
+      if (end < 0) {
+        this.#stop('digit', ~end);
+        return -1;
+      }
+      events.scalar(depth, NUMBER, at, end);
+      return end;
+    }
+    const kind = literalAt(body, at);
+    if (kind === ABSENT) {
+      this.#stop('value', at);
+      return -1;
+    }
+    const end = at + (kind === FALSE ? 5 : 4);
+    events.scalar(depth, kind, at, end);
+    return end;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
+
+function literalAt(body: Uint8Array, at: number): ValueKind {
+  if (at + 4 > body.length) return ABSENT;
+  const a = body[at]!;
+  const b = body[at + 1]!;
+  const c = body[at + 2]!;
+  const d = body[at + 3]!;
+  if (a === 0x74) return b === 0x72 && c === 0x75 && d === 0x65 ? TRUE : ABSENT;
+  if (a === 0x6e) return b === 0x75 && c === 0x6c && d === 0x6c ? NULL : ABSENT;
+  if (a !== 0x66 || at + 5 > body.length) return ABSENT;
+  return b === 0x61 && c === 0x6c && d === 0x73 && body[at + 4] === 0x65 ? FALSE : ABSENT;
+}

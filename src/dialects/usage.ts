@@ -1,0 +1,187 @@
+/**
+ * Usage as providers report it, from what Envoy's filters wrote (usage-rules.ts), normalised into disjoint token
+ * classes. OpenAI's prompt_tokens include caches, Anthropic's input_tokens exclude them (reference/domain.md 2.2).
+ *
+ * A value that cannot be a count of tokens, or counts that contradict one another, make the whole report `faulty`: it
+ * is not settled in part. A member that is null or absent is 0, but for the two that every report has.
+ */
+import { NO_QUANTITIES, type Quantities } from '../core/units.ts';
+import type { ReportedUsage, UsageFields } from './dialect.ts';
+import type { UsageKey } from './usage-rules.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A count, absent (undefined), or FAULTY. */
+type Count = number | undefined | typeof FAULTY;
+const FAULTY: unique symbol = Symbol('faulty');
+
+const DIGITS = /^(?:0|[1-9][0-9]{0,15})$/;
+const USAGE_CHARACTERS_MAX = 65_536;
+const MODEL_CHARACTERS_MAX = 256;
+
+/** prompt_tokens, completion_tokens and their details, from a JSON answer or a stream's last chunk. */
+export function openaiUsage(fields: UsageFields): ReportedUsage {
+  const model = modelOf(fields);
+  const stream = jsonOf(fields, 'sse_usage');
+  if (stream === FAULTY) return { model, quantities: undefined, faulty: true };
+  const counts: OpenaiCounts =
+    stream === undefined
+      ? {
+          prompt: field(fields, 'prompt_tokens'),
+          completion: field(fields, 'completion_tokens'),
+          cached: field(fields, 'cached_tokens'),
+          written: field(fields, 'cache_write_tokens'),
+          reasoning: field(fields, 'reasoning_tokens'),
+        }
+      : {
+          prompt: member(stream, 'prompt_tokens'),
+          completion: member(stream, 'completion_tokens'),
+          cached: member(stream, 'prompt_tokens_details', 'cached_tokens'),
+          written: member(stream, 'prompt_tokens_details', 'cache_write_tokens'),
+          reasoning: member(stream, 'completion_tokens_details', 'reasoning_tokens'),
+        };
+  if (stream === undefined && Object.values(counts).every((count) => count === undefined)) {
+    return { model, quantities: undefined, faulty: false };
+  }
+  return reported(model, openaiQuantities(counts));
+}
+
+type OpenaiCounts = Readonly<Record<'prompt' | 'completion' | 'cached' | 'written' | 'reasoning', Count>>;
+
+function openaiQuantities(counts: OpenaiCounts): Quantities | undefined {
+  const { prompt, completion } = counts;
+  const cached = counts.cached ?? 0;
+  const written = counts.written ?? 0;
+  const reasoning = counts.reasoning ?? 0;
+  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined;
+  if (cached === FAULTY || written === FAULTY || reasoning === FAULTY) return undefined;
+  if (cached + written > prompt || reasoning > completion) return undefined;
+  return {
+    ...NO_QUANTITIES,
+    input: prompt - cached - written,
+    cache_read: cached,
+    // OpenAI has one class of cache writes; it is booked under the shorter lifetime.
+    cache_write_5m: written,
+    output: completion,
+    reasoning,
+  };
+}
+
+/**
+ * A JSON answer's usage; or a stream's: input and caches from message_start unless message_delta says them, output from
+ * the last message_delta (cumulative, never summed). A stream cut before its message_delta has only the first output
+ * count: that is no usage, and is settled as estimated. `thinking_tokens` are approximate, hence not read: reasoning is 0.
+ */
+export function anthropicUsage(fields: UsageFields): ReportedUsage {
+  const model = modelOf(fields);
+  const delta = jsonOf(fields, 'sse_usage');
+  const start = jsonOf(fields, 'sse_message_usage');
+  if (delta === FAULTY || start === FAULTY) return { model, quantities: undefined, faulty: true };
+  if (delta === undefined && start === undefined) return anthropicJsonUsage(model, fields);
+  if (delta === undefined) return { model, quantities: undefined, faulty: false };
+  const later = (...path: readonly string[]): Count =>
+    member(delta, ...path) ?? (start === undefined ? undefined : member(start, ...path));
+  const input = later('input_tokens');
+  // A delta without its start, whose event was lost or too large, says nothing of the input.
+  if (input === undefined) return { model, quantities: undefined, faulty: member(delta, 'output_tokens') === FAULTY };
+  return reported(
+    model,
+    anthropicQuantities({
+      input,
+      output: member(delta, 'output_tokens'),
+      read: later('cache_read_input_tokens'),
+      written: later('cache_creation_input_tokens'),
+      written5m: later('cache_creation', 'ephemeral_5m_input_tokens'),
+      written1h: later('cache_creation', 'ephemeral_1h_input_tokens'),
+    }),
+  );
+}
+
+function anthropicJsonUsage(model: string | undefined, fields: UsageFields): ReportedUsage {
+  const counts: AnthropicCounts = {
+    input: field(fields, 'input_tokens'),
+    output: field(fields, 'output_tokens'),
+    read: field(fields, 'cache_read_input_tokens'),
+    written: field(fields, 'cache_creation_input_tokens'),
+    written5m: field(fields, 'cache_5m_tokens'),
+    written1h: field(fields, 'cache_1h_tokens'),
+  };
+  if (Object.values(counts).every((count) => count === undefined)) {
+    return { model, quantities: undefined, faulty: false };
+  }
+  return reported(model, anthropicQuantities(counts));
+}
+
+type AnthropicCounts = Readonly<Record<'input' | 'output' | 'read' | 'written' | 'written5m' | 'written1h', Count>>;
+
+function anthropicQuantities(counts: AnthropicCounts): Quantities | undefined {
+  const { input, output } = counts;
+  const read = counts.read ?? 0;
+  const written5m = counts.written5m ?? 0;
+  const written1h = counts.written1h ?? 0;
+  if (typeof input !== 'number' || typeof output !== 'number') return undefined;
+  if (read === FAULTY || written5m === FAULTY || written1h === FAULTY || counts.written === FAULTY) return undefined;
+  const written = counts.written ?? written5m + written1h;
+  // The split may be older than the total (message_start and message_delta): what it lacks goes to the class in use,
+  // and to the default lifetime if there is none or both are.
+  const rest = written - written5m - written1h;
+  if (rest < 0) return undefined;
+  const isHourly = written1h > 0 && written5m === 0;
+  return {
+    ...NO_QUANTITIES,
+    input,
+    cache_read: read,
+    cache_write_5m: written5m + (isHourly ? 0 : rest),
+    cache_write_1h: written1h + (isHourly ? rest : 0),
+    output,
+  };
+}
+
+/** Usable only if the sum of all classes is still a safe integer. */
+function reported(model: string | undefined, quantities: Quantities | undefined): ReportedUsage {
+  if (quantities === undefined) return { model, quantities, faulty: true };
+  const sum = Object.values(quantities).reduce((total, quantity) => total + quantity, 0);
+  if (!Number.isSafeInteger(sum)) return { model, quantities: undefined, faulty: true };
+  return { model, quantities, faulty: false };
+}
+
+function modelOf(fields: UsageFields): string | undefined {
+  const model = fields.get('model' satisfies UsageKey);
+  if (typeof model !== 'string' || model === '' || model.length > MODEL_CHARACTERS_MAX) return undefined;
+  return model;
+}
+
+/** A field that json_to_metadata wrote: a number, or a string of digits. */
+function field(fields: UsageFields, key: UsageKey): Count {
+  const value = fields.get(key);
+  if (value === '') return undefined;
+  return count(typeof value === 'string' && DIGITS.test(value) ? Number(value) : value);
+}
+
+function member(json: Json, ...path: readonly string[]): Count {
+  let value: unknown = json;
+  for (const name of path) {
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== 'object' || Array.isArray(value)) return FAULTY;
+    value = Object.hasOwn(value, name) ? (value as Json)[name] : undefined;
+  }
+  return count(value);
+}
+
+function count(value: unknown): Count {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : FAULTY;
+}
+
+/** An object that sse_to_metadata wrote as a JSON string; null and the empty string are none. */
+function jsonOf(fields: UsageFields, key: UsageKey): Json | undefined | typeof FAULTY {
+  const text = fields.get(key);
+  if (text === undefined || text === '' || text === 'null') return undefined;
+  if (typeof text !== 'string' || text.length > USAGE_CHARACTERS_MAX) return FAULTY;
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Json) : FAULTY;
+  } catch {
+    return FAULTY;
+  }
+}
