@@ -1,0 +1,258 @@
+/** Carries the methods of rpc.ts over gRPC. The one file that knows grpc-js. */
+import {
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { bindSocket, type Endpoint, endpointText, inUse } from './endpoint.ts';
+import {
+  type InboundMethod,
+  type Method,
+  type OutboundMethod,
+  RPC_CODE,
+  RpcError,
+  type UnaryCall,
+  type UnaryMethod,
+} from './rpc.ts';
+
+/** Deadline of a call that names none, ms. */
+const DEADLINE_MS = 150;
+
+export interface ListenOptions {
+  readonly endpoint: Endpoint;
+  readonly methods: readonly Method[];
+  /** Largest message received, bytes; a larger one is RESOURCE_EXHAUSTED. For Check: Envoy's max_request_bytes + 1 MiB. */
+  readonly receiveBytesMax: number;
+  readonly clock: Clock;
+  /** Whether connections are closed gently after half an hour, so that they spread again. False for streams that last. */
+  readonly rotate?: boolean;
+}
+
+/** A server that listens. */
+export interface Listener {
+  /** With the real port, where 0 was asked for. */
+  readonly endpoint: Endpoint;
+  /**
+   * Drains: takes no new connection, ends streams, lets calls finish; after `deadlineMs` cuts what is left. Idempotent.
+   */
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
+
+type Respond = sendUnaryData<Uint8Array>;
+
+/**
+ * Listens. Throws `port_in_use` with what to do about it, `settings_invalid` for a socket path that cannot be used.
+ * A second call on a path, a method nobody registered, a message too large are answered by the library with gRPC errors.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const server = new Server(serverOptions(options));
+  const streams = new Streams();
+  for (const method of options.methods) register(server, { method, streams, clock: options.clock });
+  const endpoint = await bind(server, options.endpoint);
+  let closing: Promise<void> | undefined;
+  return {
+    endpoint,
+    close: ({ deadlineMs }) => {
+      closing ??= drain(server, { streams, deadlineMs });
+      return closing;
+    },
+  };
+}
+
+/** Pinned: the library's own defaults leave streams, memory and age without a bound. */
+function serverOptions({ receiveBytesMax, rotate = true }: ListenOptions): ServerOptions {
+  return {
+    'grpc.max_receive_message_length': receiveBytesMax,
+    'grpc.max_concurrent_streams': 2000,
+    'grpc-node.max_session_memory': 64,
+    // Its per-session records leaked (grpc/grpc-node#2068).
+    'grpc.enable_channelz': 0,
+    'grpc.keepalive_time_ms': 20_000,
+    'grpc.keepalive_timeout_ms': 5_000,
+    ...(rotate ? { 'grpc.max_connection_age_ms': 30 * 60_000, 'grpc.max_connection_age_grace_ms': 10_000 } : {}),
+  };
+}
+
+async function bind(server: Server, endpoint: Endpoint): Promise<Endpoint> {
+  const target = endpointText(endpoint);
+  const bound = (): Promise<number> =>
+    new Promise((resolve, reject) => {
+      server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
+        if (error === null) resolve(port);
+        else reject(error.message.includes('EADDRINUSE') ? inUse(target) : error);
+      });
+    });
+  if (endpoint.kind === 'tcp') return { ...endpoint, port: await bound() };
+  await bindSocket(endpoint.path, async () => {
+    await bound();
+  });
+  return endpoint;
+}
+
+async function drain(server: Server, { streams, deadlineMs }: { streams: Streams; deadlineMs: number }): Promise<void> {
+  streams.endAll();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, deadlineMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Streams that only end when we end them; a graceful shutdown waits for them for ever. */
+class Streams {
+  readonly #ends = new Set<() => void>();
+  #ending = false;
+
+  add(end: () => void): void {
+    this.#ends.add(end);
+    if (this.#ending) end();
+  }
+
+  has(end: () => void): boolean {
+    return this.#ends.has(end);
+  }
+
+  delete(end: () => void): void {
+    this.#ends.delete(end);
+  }
+
+  endAll(): void {
+    this.#ending = true;
+    for (const end of [...this.#ends]) end();
+  }
+}
+
+interface Registration<M> {
+  readonly method: M;
+  readonly streams: Streams;
+  readonly clock: Clock;
+}
+
+function register(server: Server, { method, streams, clock }: Registration<Method>): void {
+  const identity = (bytes: Uint8Array): Buffer =>
+    Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  switch (method.kind) {
+    case 'unary':
+      server.register(method.path, unary(method, clock), identity, identity, 'unary');
+      return;
+    case 'inbound':
+      server.register(method.path, inbound({ method, streams, clock }), identity, identity, 'clientStream');
+      return;
+    case 'outbound':
+      server.register(method.path, outbound({ method, streams, clock }), identity, identity, 'serverStream');
+  }
+}
+
+class Call implements UnaryCall {
+  readonly deadlineMs: number;
+  cancelled: boolean;
+  #listener: (() => void) | undefined;
+
+  constructor(deadlineMs: number, cancelled: boolean) {
+    this.deadlineMs = deadlineMs;
+    this.cancelled = cancelled;
+  }
+
+  onCancelled(listener: () => void): void {
+    this.#listener = listener;
+    if (this.cancelled) listener();
+  }
+
+  cancel(): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.#listener?.();
+  }
+}
+
+function unary(method: UnaryMethod, clock: Clock) {
+  return (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: Respond): void => {
+    const seen = new Call(deadlineMs(call.getDeadline(), clock), call.cancelled);
+    try {
+      const answer = method.handle(call.request, seen);
+      if (!(answer instanceof Promise)) {
+        respond(null, answer);
+        return;
+      }
+      // The library says `cancelled` after every call, answered ones too.
+      let answered = false;
+      call.once('cancelled', () => {
+        if (!answered) seen.cancel();
+      });
+      const settle = (error: unknown, bytes?: Uint8Array): void => {
+        answered = true;
+        if (bytes === undefined) respond(statusOf(error));
+        else respond(null, bytes);
+      };
+      answer.then((bytes) => settle(undefined, bytes), settle);
+    } catch (error) {
+      respond(statusOf(error));
+    }
+  };
+}
+
+/** The library counts deadlines on the wall clock, from when the call began, a moment ago. */
+function deadlineMs(deadline: Date | number, clock: Clock): number {
+  const leftMs = Number(deadline) - systemClock.nowMs();
+  return clock.monotonicMs() + (Number.isFinite(leftMs) ? leftMs : DEADLINE_MS);
+}
+
+function statusOf(error: unknown): { code: number; details: string } {
+  if (error instanceof RpcError) return { code: error.status, details: error.message };
+  return { code: RPC_CODE.internal, details: 'the request cannot be handled' };
+}
+
+function inbound({ method, streams }: Registration<InboundMethod>) {
+  return (call: ServerReadableStream<Uint8Array, Uint8Array>, respond: Respond): void => {
+    const stream = method.open();
+    const end = (): void => {
+      if (!streams.has(end)) return;
+      streams.delete(end);
+      respond(null, method.answer);
+    };
+    call.on('data', (bytes: Uint8Array) => {
+      const taken = stream.message(bytes);
+      if (!(taken instanceof Promise)) return;
+      call.pause();
+      taken.then(
+        () => call.resume(),
+        () => call.resume(),
+      );
+    });
+    call.once('end', end);
+    call.once('cancelled', () => streams.delete(end));
+    call.on('error', () => streams.delete(end));
+    streams.add(end);
+  };
+}
+
+function outbound({ method, streams }: Registration<OutboundMethod>) {
+  return (call: ServerWritableStream<Uint8Array, Uint8Array>): void => {
+    let stop: () => void = () => {};
+    const end = (): void => {
+      stop();
+      call.end();
+    };
+    const gone = (): void => {
+      stop();
+      streams.delete(end);
+    };
+    call.once('cancelled', gone);
+    try {
+      stop = method.open(call.request, (bytes) => call.write(bytes));
+      streams.add(end);
+    } catch (error) {
+      call.emit('error', statusOf(error));
+    }
+  };
+}
