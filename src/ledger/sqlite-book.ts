@@ -1,0 +1,339 @@
+/** The book in SQLite: prepared statements and one transaction per batch. Lives in the writer's thread. */
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { isDeepStrictEqual } from 'node:util';
+import type { Meter } from '../core/units.ts';
+import { amountsText, type BookLine, book } from './booking.ts';
+import type { Hold } from './hold.ts';
+import type { CounterRow, Orphan } from './ledger.ts';
+import { decodeEnd, decodeHold, decodeOrphan, decodeRefusal, type EndRow, encodeHold } from './row.ts';
+import { migrate } from './schema.ts';
+import type { Batch, Outcomes, RecoveredRow, RowKind, WriterSettings } from './sqlite-wire.ts';
+
+/** Readable by the operator's group, so that finance can run reports; by nobody else. */
+const FILE_MODE = 0o640;
+/** Orphan entries are kept up to this; a longer one is cut, since it cannot be booked from anyway. */
+const ENTRY_CHARS_MAX = 16_384;
+/** How often dead counters are looked for, ms of the rows' own time. */
+const PRUNE_EVERY_MS = 60_000;
+/** How long a dead counter stays, ms: a wall clock that jumped ahead by less costs nothing. */
+const PRUNE_AFTER_MS = 3_600_000;
+/** SQLite's primary result codes that speak of the file or the machine, not of a row: PERM to NOMEM, READONLY to CANTOPEN, NOTADB. */
+const STORAGE_CODES: ReadonlySet<number> = new Set([3, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26]);
+
+/**
+ * Opens the ledger file for writing, creating it if it is not there. WAL, so that reports read while we write;
+ * `synchronous = FULL`, so that a commit that was acknowledged survives a power cut and not only a kill. The sync is paid
+ * once per group of rows, off the main thread.
+ */
+function openFile({ file, busyMs }: WriterSettings): { db: DatabaseSync; ledgerId: string } {
+  closeSync(openSync(file, 'a', FILE_MODE));
+  const db = new DatabaseSync(file, { timeout: busyMs });
+  try {
+    const { ledgerId } = migrate(db, file);
+    // 8000 pages are 32 MiB of log between checkpoints: at high rates fewer of them block a commit.
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000;
+      PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384`);
+    return { db, ledgerId };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Whether an error speaks of the storage: the same batch may pass later. Else some row can never be booked. */
+export function isStorageError(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'errcode' in error &&
+    typeof error.errcode === 'number' &&
+    STORAGE_CODES.has(error.errcode & 0xff)
+  );
+}
+
+export class SqliteBook {
+  readonly ledgerId: string;
+  readonly #db: DatabaseSync;
+  readonly #sql: ReturnType<typeof statements>;
+  /** Latest instant that any row named: the book has no clock. */
+  #latestMs = 0;
+  #prunedMs = 0;
+
+  constructor(settings: WriterSettings) {
+    const { db, ledgerId } = openFile(settings);
+    this.#db = db;
+    this.ledgerId = ledgerId;
+    this.#sql = statements(db);
+  }
+
+  /**
+   * Commits a batch in one transaction. A row that cannot be booked (never seen; a defect of ours) is listed as an orphan
+   * and the others are committed. Throws where the storage fails; nothing of the batch is written then.
+   */
+  commit(batch: Batch): Outcomes {
+    try {
+      return this.#transact(batch, false);
+    } catch (error) {
+      if (isStorageError(error)) throw error;
+      return this.#transact(batch, true);
+    }
+  }
+
+  /** Keeps a price table. True if it stands as given; false if the version is kept with other prices. */
+  keepPrices(version: string, tables: string): boolean {
+    this.#sql.keepPrices.run(version, tables);
+    const kept = this.prices(version);
+    return kept !== undefined && isDeepStrictEqual(JSON.parse(kept), JSON.parse(tables));
+  }
+
+  prices(version: string): string | undefined {
+    return this.#sql.prices.get(version)?.['tables'] as string | undefined;
+  }
+
+  overdue(beforeMs: number, max: number): readonly string[] {
+    return this.#sql.overdue.all(beforeMs, max).map((found) => found['row'] as string);
+  }
+
+  /** Counters that live past `sinceMs`; older ones are forgotten. */
+  counters(sinceMs: number): readonly CounterRow[] {
+    this.#sql.dropCounters.run(sinceMs);
+    return this.#sql.counters.all() as unknown as readonly CounterRow[];
+  }
+
+  /** Holds decided at or after `sinceMs`, in order, at most `max` after `afterSeq`; undefined: from the first. */
+  holds(options: { sinceMs: number; afterSeq: number | undefined; max: number }): readonly RecoveredRow[] {
+    const { sinceMs, max } = options;
+    const afterSeq = options.afterSeq ?? Number(this.#sql.firstSince.get(sinceMs)?.['seq'] ?? 0) - 1;
+    return this.#sql.holds.all(afterSeq, sinceMs, max) as unknown as readonly RecoveredRow[];
+  }
+
+  /** Moves the log into the file and closes it. */
+  close(): void {
+    this.#db.close();
+  }
+
+  #transact(batch: Batch, apart: boolean): Outcomes {
+    const outcomes: Outcomes = { repeated: 0, conflicts: 0, superseded: 0, rejected: 0, missing: [] };
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      for (let at = 0; at < batch.rows.length; at += 1) {
+        const kind = batch.kinds[at] as RowKind;
+        if (apart) this.#rowApart(kind, at, batch.rows[at]!, outcomes);
+        else this.#row(kind, at, batch.rows[at]!, outcomes);
+      }
+      const counters = JSON.parse(batch.counters) as [string, string, number][];
+      for (const [counter, state, dropAtMs] of counters) this.#sql.counter.run(counter, state, dropAtMs);
+      if (this.#latestMs - this.#prunedMs >= PRUNE_EVERY_MS) {
+        this.#sql.dropCounters.run(this.#latestMs - PRUNE_AFTER_MS);
+        this.#prunedMs = this.#latestMs;
+      }
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+    return outcomes;
+  }
+
+  /** One row between savepoints: what cannot be booked is listed, and harms no other row. */
+  #rowApart(kind: RowKind, at: number, text: string, outcomes: Outcomes): void {
+    this.#db.exec('SAVEPOINT one_row');
+    try {
+      this.#row(kind, at, text, outcomes);
+    } catch (error) {
+      if (isStorageError(error)) throw error;
+      this.#db.exec('ROLLBACK TO one_row');
+      outcomes.rejected += 1;
+      this.#orphan({ decisionId: `row ${kind}`, why: `row_rejected ${text.slice(0, 80)}`, atMs: 0, entry: text });
+    }
+    this.#db.exec('RELEASE one_row');
+  }
+
+  #row(kind: RowKind, at: number, text: string, outcomes: Outcomes): void {
+    switch (kind) {
+      case 'h':
+        this.#hold(decodeHold(text), text, 'hold');
+        break;
+      case 'e':
+        this.#end(at, text, outcomes);
+        break;
+      case 'r':
+        this.#refusal(text);
+        break;
+      case 'f': {
+        const [decisionId, count] = JSON.parse(text) as [string, number];
+        this.#sql.fold.run(count, decisionId);
+        break;
+      }
+      case 'o':
+        this.#orphan(decodeOrphan(text));
+    }
+  }
+
+  #hold(hold: Hold, text: string, writtenBy: 'hold' | 'end'): void {
+    if (hold.decidedAtMs > this.#latestMs) this.#latestMs = hold.decidedAtMs;
+    const added = this.#sql.hold.run(
+      hold.decisionId,
+      hold.decidedAtMs,
+      hold.expiresAtMs,
+      hold.account,
+      hold.customer,
+      hold.credential,
+      hold.classes.join(','),
+      hold.route,
+      hold.model ?? null,
+      hold.plan ?? null,
+      JSON.stringify(hold.tags),
+      hold.policyVersion,
+      hold.priceVersion,
+      writtenBy,
+      text,
+    );
+    if (added.changes === 1) this.#sql.open.run(hold.decisionId, hold.expiresAtMs);
+  }
+
+  #end(at: number, text: string, outcomes: Outcomes): void {
+    const end = decodeEnd(text);
+    if (end.atMs > this.#latestMs) this.#latestMs = end.atMs;
+    if (this.#sql.held.get(end.decisionId) === undefined) {
+      if (end.hold === undefined) {
+        outcomes.missing.push(at);
+        return;
+      }
+      this.#hold(end.hold, encodeHold(end.hold), 'end');
+    }
+    const lines = end.lines.map((line) => ({ ...line, model: end.model }));
+    const ends = new Map(
+      this.#sql.endsOf.all(end.decisionId).map((found) => [found['rank'] as number, found['amounts'] as string]),
+    );
+    const sums = ends.size === 0 ? [] : this.#sql.sumsOf.all(end.decisionId).map(bookLineOf);
+    const booking = book({ ends, sums }, { rank: end.rank, lines });
+    if (booking.outcome === 'booked') this.#book(end, { target: lines, lines: booking.lines });
+    else if (booking.outcome === 'repeated') outcomes.repeated += 1;
+    else if (booking.outcome === 'superseded') outcomes.superseded += 1;
+    else {
+      outcomes.conflicts += 1;
+      this.#sql.conflict.run(end.decisionId, end.rank, end.atMs, booking.booked, amountsText(lines), text);
+    }
+  }
+
+  #book(end: EndRow, { target, lines }: { target: readonly BookLine[]; lines: readonly BookLine[] }): void {
+    this.#sql.end.run(
+      end.decisionId,
+      end.rank,
+      end.kind,
+      end.source,
+      end.atMs,
+      end.answeredModel ?? null,
+      end.pricedModel ?? null,
+      JSON.stringify(end.flags),
+      end.status ?? null,
+      end.attempts,
+      end.durationMs ?? null,
+      target.reduce((sum, line) => sum + line.charge, 0n),
+      target.reduce((sum, line) => sum + line.cost, 0n),
+      amountsText(target),
+      JSON.stringify(end.charged),
+    );
+    this.#sql.close.run(end.decisionId);
+    lines.forEach((line, place) => {
+      const { meter, model, quantity, charge, cost } = line;
+      this.#sql.line.run(end.decisionId, end.rank, place, meter, model, quantity, charge, cost);
+    });
+  }
+
+  #refusal(text: string): void {
+    const refusal = decodeRefusal(text);
+    this.#sql.refusal.run(
+      refusal.decisionId,
+      refusal.decidedAtMs,
+      refusal.account,
+      refusal.customer,
+      refusal.credential,
+      refusal.classes.join(','),
+      refusal.route,
+      refusal.requestedModel ?? null,
+      refusal.plan ?? null,
+      JSON.stringify(refusal.tags),
+      refusal.reason,
+      refusal.limit ?? null,
+      text,
+    );
+  }
+
+  #orphan(orphan: Orphan): void {
+    this.#sql.orphan.run(orphan.decisionId, orphan.why, orphan.atMs, orphan.entry.slice(0, ENTRY_CHARS_MAX));
+  }
+}
+
+function bookLineOf(row: Record<string, unknown>): BookLine {
+  return {
+    meter: row['meter'] as Meter,
+    model: row['model'] as string,
+    quantity: Number(row['quantity']),
+    charge: row['charge'] as bigint,
+    cost: row['cost'] as bigint,
+  };
+}
+
+function statements(db: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => db.prepare(sql);
+  const sumsOf = prepare(
+    `SELECT meter, model, sum(quantity) AS quantity, sum(charge) AS charge, sum(cost) AS cost
+     FROM lines WHERE decision_id = ? GROUP BY meter, model`,
+  );
+  sumsOf.setReadBigInts(true);
+  return {
+    hold: prepare(
+      `INSERT INTO holds (decision_id, decided_at_ms, expires_at_ms, account, customer, credential, classes, route, model,
+         plan, tags, policy_version, price_version, written_by, row)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (decision_id) DO NOTHING`,
+    ),
+    held: prepare('SELECT 1 FROM holds WHERE decision_id = ?'),
+    open: prepare('INSERT INTO open (decision_id, expires_at_ms) VALUES (?, ?)'),
+    close: prepare('DELETE FROM open WHERE decision_id = ?'),
+    endsOf: prepare('SELECT rank, amounts FROM ends WHERE decision_id = ?'),
+    sumsOf,
+    end: prepare(
+      `INSERT INTO ends (decision_id, rank, kind, source, at_ms, answered_model, priced_model, flags, status, attempts,
+         duration_ms, charge, cost, amounts, charged)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    line: prepare(
+      `INSERT INTO lines (decision_id, rank, line, meter, model, quantity, charge, cost) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    conflict: prepare(
+      `INSERT INTO conflicts (decision_id, rank, at_ms, booked, amounts, row, times) VALUES (?, ?, ?, ?, ?, ?, 1)
+       ON CONFLICT (decision_id, rank, amounts) DO UPDATE SET times = times + 1`,
+    ),
+    refusal: prepare(
+      `INSERT INTO refusals (decision_id, decided_at_ms, account, customer, credential, classes, route, model, plan, tags,
+         reason, limit_name, count, row)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT (decision_id) DO NOTHING`,
+    ),
+    fold: prepare('UPDATE refusals SET count = max(count, ?) WHERE decision_id = ?'),
+    orphan: prepare(
+      `INSERT INTO orphans (decision_id, why, at_ms, entry, times) VALUES (?, ?, ?, ?, 1)
+       ON CONFLICT (decision_id, why) DO UPDATE SET times = times + 1`,
+    ),
+    keepPrices: prepare('INSERT INTO prices (version, tables) VALUES (?, ?) ON CONFLICT (version) DO NOTHING'),
+    prices: prepare('SELECT tables FROM prices WHERE version = ?'),
+    counter: prepare(
+      `INSERT INTO counters (counter, state, drop_at_ms) VALUES (?, ?, ?)
+       ON CONFLICT (counter) DO UPDATE SET state = excluded.state, drop_at_ms = excluded.drop_at_ms`,
+    ),
+    counters: prepare('SELECT counter, state, drop_at_ms AS dropAtMs FROM counters'),
+    dropCounters: prepare('DELETE FROM counters WHERE drop_at_ms < ?'),
+    overdue: prepare(
+      `SELECT h.row FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id
+       WHERE o.expires_at_ms <= ? ORDER BY o.expires_at_ms, h.seq LIMIT ?`,
+    ),
+    firstSince: prepare('SELECT min(seq) AS seq FROM holds WHERE decided_at_ms >= ?'),
+    // The unary plus keeps the walk on `seq`; an index walk would sort all of it for each page.
+    holds: prepare(
+      `SELECT h.seq, h.row, e.rank, e.charged FROM holds AS h LEFT JOIN ends AS e ON e.decision_id = h.decision_id
+         AND e.rank = (SELECT max(rank) FROM ends WHERE decision_id = h.decision_id)
+       WHERE h.seq > ? AND +h.decided_at_ms >= ? ORDER BY h.seq LIMIT ?`,
+    ),
+  };
+}

@@ -1,0 +1,312 @@
+/** The ledger on node:sqlite: the embedded default, one process, one file. */
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { TollgateError } from '../core/errors.ts';
+import { Folding } from './folding.ts';
+import type { Hold, Refusal } from './hold.ts';
+import type { CounterRow, End, Ledger, LedgerCounts, Orphan, Recovered } from './ledger.ts';
+import { lockLedger } from './lock.ts';
+import { RowQueue } from './queue.ts';
+import { decodeHold, encodeEnd, encodeHold, encodeOrphan, encodeRefusal } from './row.ts';
+import type { Outcomes, RecoveredRow } from './sqlite-wire.ts';
+import { WriterLink } from './writer-link.ts';
+
+export interface SqliteLedgerOptions {
+  /** Path of the ledger file; created with its directory if it is not there. Beside it: `-wal`, `-shm`, `.lock`. */
+  readonly file: string;
+  /** Longest time a row waits before it is handed to the writer, ms, 1–1000. Default 5. */
+  readonly commitMs?: number;
+  /** Rows that may wait for the disk. Default 100000. At it `hold` answers false; ends may take four times as many. */
+  readonly queueMax?: number;
+  /** How long `flush`, `close` and every question wait, ms. Default 10000; then `ledger_unavailable`. */
+  readonly waitMs?: number;
+  /** How long a commit waits for another process's lock on the file, ms. Default 1000; then it is tried again with backoff. */
+  readonly busyMs?: number;
+  /**
+   * Called right before rows are handed over: counter states that changed since the last call, to be written in the same
+   * commit. The cheap way to keep counters durable: one state per counter and commit.
+   */
+  readonly changedCounters?: () => readonly CounterRow[];
+  /** Told of every failed commit, with words for the log. Rows are kept and tried again. */
+  readonly onFailure?: (message: string) => void;
+}
+
+export interface SqliteLedgerCounts extends LedgerCounts {
+  /** Holds and refusals that were not taken because the queue was full. */
+  readonly turnedAway: number;
+  /** Ends and orphans lost because the queue was full four times over: their holds expire with their estimates. */
+  readonly lost: number;
+  /** Rows that could not be booked, listed as orphans. 0, or we have a defect. */
+  readonly rejected: number;
+  /** Commits that failed in a row, up to now: above 0 the disk is in trouble. */
+  readonly failures: number;
+}
+
+/** Holds of one page when recovering: keeps each message to the main thread near a megabyte. */
+const RECOVER_PAGE = 500;
+const END_QUEUE_FACTOR = 4;
+
+/**
+ * Opens a ledger for writing and takes its lock. Throws `ledger_locked` where another process has it, `ledger_unavailable`
+ * where the file cannot be opened, is not a ledger, or is of a newer version.
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<SqliteLedger> {
+  const file = settle(options.file);
+  const lock = lockLedger(file);
+  const link = new WriterLink({
+    file,
+    busyMs: options.busyMs ?? 1_000,
+    answerMs: options.waitMs ?? 10_000,
+    onFailure: options.onFailure ?? (() => {}),
+  });
+  try {
+    return new SqliteLedger(await link.open(), { link, lock, options });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** One path per file, whatever links lead to it: the lock stands beside the file itself. */
+function settle(file: string): string {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file));
+  } catch (cause) {
+    throw new TollgateError('ledger_unavailable', `the directory of ledger \`${file}\` cannot be used`, { cause });
+  }
+}
+
+/** Made by `openSqliteLedger`. */
+export class SqliteLedger implements Ledger {
+  readonly id: string;
+  readonly #link: WriterLink;
+  readonly #lock: { release(): void };
+  readonly #commitMs: number;
+  readonly #queueMax: number;
+  readonly #waitMs: number;
+  readonly #changedCounters: () => readonly CounterRow[];
+  readonly #queue = new RowQueue();
+  readonly #folding = new Folding();
+  readonly #waiting = new Set<{ upTo: number; done: () => void }>();
+  readonly #tally = {
+    committed: 0,
+    commits: 0,
+    repeated: 0,
+    conflicts: 0,
+    superseded: 0,
+    folded: 0,
+    turnedAway: 0,
+    lost: 0,
+    rejected: 0,
+  };
+  #timer: NodeJS.Timeout | undefined;
+  #inFlight = false;
+  /** The timer rang while a batch was in flight. */
+  #due = false;
+  #closed = false;
+
+  constructor(
+    id: string,
+    { link, lock, options }: { link: WriterLink; lock: { release(): void }; options: SqliteLedgerOptions },
+  ) {
+    this.id = id;
+    this.#link = link;
+    this.#lock = lock;
+    this.#commitMs = options.commitMs ?? 5;
+    this.#queueMax = options.queueMax ?? 100_000;
+    this.#waitMs = options.waitMs ?? 10_000;
+    this.#changedCounters = options.changedCounters ?? (() => []);
+  }
+
+  hold(hold: Hold): boolean {
+    if (!this.#hasRoom()) return false;
+    this.#queue.push('h', encodeHold(hold));
+    this.#arm();
+    return true;
+  }
+
+  end(end: End): void {
+    if (this.#closed || this.#queue.rows >= this.#queueMax * END_QUEUE_FACTOR) {
+      this.#tally.lost += 1;
+      return;
+    }
+    const withHold = end.source === 'entry';
+    this.#queue.push('e', encodeEnd(end, { withHold }), withHold ? undefined : end);
+    this.#arm();
+  }
+
+  refuse(refusal: Refusal): string {
+    const { outcome, decisionId } = this.#folding.find(refusal);
+    if (outcome === 'folded') {
+      this.#tally.folded += 1;
+      this.#arm();
+    } else if (this.#hasRoom()) {
+      this.#queue.push('r', encodeRefusal(refusal));
+      this.#folding.opened(refusal);
+      this.#arm();
+    }
+    return decisionId;
+  }
+
+  orphan(orphan: Orphan): void {
+    if (this.#closed || this.#queue.rows >= this.#queueMax) {
+      this.#tally.lost += 1;
+      return;
+    }
+    this.#queue.push('o', encodeOrphan(orphan));
+    this.#arm();
+  }
+
+  counters(rows: readonly CounterRow[]): void {
+    if (this.#closed) return;
+    this.#queue.counters(rows);
+    this.#arm();
+  }
+
+  async keepPrices(version: string, tables: unknown): Promise<void> {
+    await this.#link.ask({ what: 'keep_prices', version, tables: JSON.stringify(tables) });
+  }
+
+  async prices(version: string): Promise<unknown> {
+    const text = (await this.#link.ask({ what: 'prices', version })) as string | undefined;
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  async recover(sinceMs: number): Promise<Recovered> {
+    const counters = (await this.#link.ask({ what: 'counters', sinceMs })) as readonly CounterRow[];
+    const holds: Recovered['holds'][number][] = [];
+    let page: readonly RecoveredRow[];
+    let afterSeq: number | undefined;
+    do {
+      page = (await this.#link.ask({
+        what: 'holds',
+        sinceMs,
+        afterSeq,
+        max: RECOVER_PAGE,
+      })) as readonly RecoveredRow[];
+      holds.push(...page.map(recoveredOf));
+      afterSeq = page.at(-1)?.seq;
+    } while (page.length === RECOVER_PAGE);
+    return { counters, holds };
+  }
+
+  async overdue(beforeMs: number, max: number): Promise<readonly Hold[]> {
+    const rows = (await this.#link.ask({ what: 'overdue', beforeMs, max })) as readonly string[];
+    return rows.map(decodeHold);
+  }
+
+  counts(): SqliteLedgerCounts {
+    return { queued: this.#queue.rows, failures: this.#link.failures, ...this.#tally };
+  }
+
+  async flush(): Promise<void> {
+    this.#takeFolds();
+    if (this.#queue.segments === 0) return;
+    await new Promise<void>((resolve, reject) => {
+      const waiter = {
+        upTo: this.#queue.opened,
+        done: () => {
+          clearTimeout(deadline);
+          resolve();
+        },
+      };
+      const deadline = setTimeout(() => {
+        this.#waiting.delete(waiter);
+        const rows = this.#queue.rows;
+        reject(new TollgateError('ledger_unavailable', `\`${rows}\` ledger rows could not be written in time`));
+      }, this.#waitMs);
+      this.#waiting.add(waiter);
+      this.#ring();
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.flush();
+    } finally {
+      clearTimeout(this.#timer);
+      await this.#link.close(this.#waitMs);
+      this.#lock.release();
+    }
+  }
+
+  #hasRoom(): boolean {
+    if (!this.#closed && this.#queue.rows < this.#queueMax) return true;
+    this.#tally.turnedAway += 1;
+    return false;
+  }
+
+  #takeFolds(): void {
+    for (const { decisionId, count } of this.#folding.drain()) {
+      this.#queue.push('f', JSON.stringify([decisionId, count]));
+    }
+  }
+
+  #arm(): void {
+    if (this.#timer === undefined && !this.#due) this.#timer = setTimeout(() => this.#ring(), this.#commitMs);
+  }
+
+  #ring(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#inFlight) this.#due = true;
+    else this.#handOver();
+  }
+
+  #handOver(): void {
+    this.#due = false;
+    if (this.#queue.segments <= 1) {
+      this.#takeFolds();
+      this.#queue.counters(this.#changedCounters());
+    }
+    const head = this.#queue.head();
+    if (head === undefined) return;
+    this.#inFlight = true;
+    const { segment, batch } = head;
+    this.#link.commit(batch, (outcomes) => {
+      this.#inFlight = false;
+      this.#queue.drop();
+      this.#count(segment.rows.length, outcomes);
+      for (const place of outcomes.missing) this.#again(segment.ends.get(place));
+      this.#wake(outcomes.missing.length > 0);
+      if (this.#due || this.#queue.segments > 1 || this.#waiting.size > 0) this.#handOver();
+    });
+  }
+
+  /** An end whose hold never reached the book: once more, with it. */
+  #again(end: End | undefined): void {
+    if (end === undefined) return;
+    this.#queue.push('e', encodeEnd(end, { withHold: true }));
+    this.#arm();
+  }
+
+  #count(rows: number, outcomes: Outcomes): void {
+    this.#tally.committed += rows - outcomes.missing.length;
+    this.#tally.commits += 1;
+    this.#tally.repeated += outcomes.repeated;
+    this.#tally.conflicts += outcomes.conflicts;
+    this.#tally.superseded += outcomes.superseded;
+    this.#tally.rejected += outcomes.rejected;
+  }
+
+  /** Ends the waits for rows that are on disk; rows sent `again` are waited for as well. */
+  #wake(again: boolean): void {
+    for (const waiter of this.#waiting) {
+      if (again) waiter.upTo = this.#queue.opened;
+      if (waiter.upTo > this.#queue.dropped) continue;
+      this.#waiting.delete(waiter);
+      waiter.done();
+    }
+  }
+}
+
+function recoveredOf({ row, rank, charged }: RecoveredRow): Recovered['holds'][number] {
+  // The trace is for explain, which reads the row itself; a million of them would not fit.
+  const hold: Hold = { ...decodeHold(row), trace: [] };
+  if (rank === null || charged === null) return { hold, ended: undefined };
+  const amounts = JSON.parse(charged) as [{ counter: string; amount: number }];
+  return { hold, ended: { rank, charged: amounts } };
+}
