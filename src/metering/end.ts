@@ -53,7 +53,7 @@ function wasSent(entry: LogEntry): boolean {
 }
 
 const NOT_SENT =
-  /^(no_healthy_upstream|cluster_not_found|maintenance_mode|upstream_reset_before_response_started\{(local_connection_failure|remote_connection_failure|connection_timeout|overflow)\b)/;
+  /^(no_healthy_upstream|cluster_not_found|maintenance_mode|upstream_reset_before_response_started\{(local_connection_failure|remote_connection_failure|connection_timeout|overflow|(local|remote)_refused_stream_reset)\b)/;
 
 /** Envoy could not hold the provider's answer and sent an error of its own instead: the work was done. */
 function wasReplaced(entry: LogEntry): boolean {
