@@ -1,0 +1,247 @@
+import type { Clock } from '../core/clock.ts';
+import { parseDecisionId } from '../core/ids.ts';
+import type { Awaitable } from '../core/units.ts';
+import { dialect } from '../dialects/dialects.ts';
+import { holdFromFields } from '../ledger/fields.ts';
+import type { Hold } from '../ledger/hold.ts';
+import type { End, Ledger, Orphan, Recovered } from '../ledger/ledger.ts';
+import type { Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
+import type { Policy, PriceTables } from '../policy/policy.ts';
+import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
+import { copyDiffers } from './copy.ts';
+import { type Counter, type MeterCounts, noCounts } from './counts.ts';
+import type { LogEntry } from './entry.ts';
+import { type Held, HeldMap, heldOf } from './held.ts';
+import { orphanOf } from './orphan.ts';
+
+/** What a meter stands on. */
+export interface MeterPorts {
+  readonly store: LimitStore;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  /** The price tables of a version that this ledger has kept; undefined: not at hand. */
+  prices(version: string): PriceTables | undefined;
+  /** The policy in force; undefined: none was ever loaded, and no answered model is known. */
+  policy(): Policy | undefined;
+  readonly settings: MeterSettings;
+}
+
+export interface MeterSettings {
+  /** Settlement closes this long after a decision was minted, ms. No heartbeat extends a reservation beyond it. */
+  readonly settleWithinMs: number;
+  /** Open holds in memory. Default 200000. The oldest beyond it are settled by the copy in their access-log entry. */
+  readonly openMax?: number;
+  /** Ended holds in memory, for entries that come again. Default 4096. */
+  readonly endedMax?: number;
+}
+
+const OPEN_MAX = 200_000;
+const ENDED_MAX = 4096;
+
+/** Reservations ended by one sweep, and overdue holds asked of the ledger. */
+const SWEEP_MAX = 1000;
+
+/** The ledger's own sweep: how often, and how long after its expiry a hold without an end is taken for lost (docs/money.md). */
+const LEDGER_SWEEP_MS = 10_000;
+const LEDGER_GRACE_MS = 60_000;
+
+const BOOKED = { booked: true, source: 'hold' } as const;
+
+type Charged = SettleAnswer['charged'];
+
+/**
+ * From access-log entries to settled counters and booked ends. Repetition and order change nothing: spends and ledger
+ * lines carry ranks. Where the store answers with a value, the end is queued in the same synchronous turn, so that
+ * counter changes and rows share one commit.
+ */
+export class Meter {
+  readonly #ports: MeterPorts;
+  readonly #held: HeldMap;
+  /** What the store kept of reservations it ended whose hold is not in memory, until the ledger's sweep finds the hold. */
+  readonly #kept = new Map<string, Charged>();
+  readonly #counts = noCounts();
+  #ledgerSweptMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ports: MeterPorts) {
+    this.#ports = ports;
+    const { openMax = OPEN_MAX, endedMax = ENDED_MAX } = ports.settings;
+    this.#held = new HeldMap({ openMax, endedMax });
+  }
+
+  /** Queues a hold in the ledger and remembers it. False: the ledger has no room; the hold is remembered all the same. */
+  admit(hold: Hold): boolean {
+    const booked = this.#ports.ledger.hold(hold);
+    this.#held.open(heldOf(hold, { booked, source: 'hold' }));
+    return booked;
+  }
+
+  /** Goes on with what a restart found in the ledger. What the store needs of it the store restores itself. */
+  resume({ holds }: Recovered): void {
+    for (const { hold, ended } of holds) {
+      const held = heldOf(hold, BOOKED);
+      if (ended === undefined) this.#held.open(held);
+      else this.#held.end(held);
+    }
+  }
+
+  /**
+   * Gives back at once all that a hold reserved: its Check was cancelled, answered too late, or refused after all. Its
+   * rank is 0: should the request have gone through in spite of that, the access-log entry still counts.
+   */
+  withdraw(hold: Hold): Awaitable<void> {
+    const held = this.#held.openOne(hold.decisionId) ?? heldOf(hold, { booked: false, source: 'hold' });
+    const bill = billOfWithdrawal(held.hold, this.#ports.clock.nowMs());
+    this.#counts.withdrawn++;
+    // What the ledger never took has no end there.
+    return held.booked ? this.#finish(held, bill) : this.#settle(bill, () => this.#held.end(held));
+  }
+
+  /** Takes one entry of the access log: settles and books what it ends. Never throws, never rejects. */
+  take(entry: LogEntry): Awaitable<void> {
+    const id = entry.decision?.get('decision_id');
+    if (entry.decision === undefined || id === undefined || entry.decision.get('outcome') !== 'allow') {
+      this.#counts.ignored++;
+      return;
+    }
+    if (entry.kind === 'periodic') return this.#heartbeat(id);
+    if (entry.kind !== 'end') {
+      this.#counts.ignored++;
+      return;
+    }
+    const held = this.#held.get(id);
+    if (held !== undefined) return this.#bill(entry, held);
+    const nowMs = this.#ports.clock.nowMs();
+    if (parseDecisionId(id)?.ledgerId !== this.#ports.ledger.id) {
+      return this.#orphan(orphanOf(entry, { decisionId: id, atMs: nowMs, why: 'not an id of this ledger' }));
+    }
+    const hold = holdFromFields(entry.decision);
+    if (hold === undefined) {
+      return this.#orphan(
+        orphanOf(entry, { decisionId: id, atMs: nowMs, why: 'no hold, and its copy cannot be read' }),
+      );
+    }
+    return this.#bill(entry, heldOf(hold, { booked: false, source: 'entry' }));
+  }
+
+  /**
+   * Ends what is overdue: in the store, whose answer says what its counters keep, and every ten seconds in the ledger.
+   * Both are booked as unreconciled, with their estimate. Throws or rejects where store or ledger cannot be asked.
+   */
+  sweep(nowMs: number): Awaitable<void> {
+    const swept = then(this.#ports.store.expire(undefined, SWEEP_MAX), (ended) => this.#expired(ended));
+    if (nowMs - this.#ledgerSweptMs < LEDGER_SWEEP_MS) return swept;
+    this.#ledgerSweptMs = nowMs;
+    return then(swept, () => this.#sweepLedger(nowMs - LEDGER_GRACE_MS));
+  }
+
+  counts(): MeterCounts {
+    return { ...this.#counts, ...this.#held.counts() };
+  }
+
+  #bill(entry: LogEntry, held: Held): Awaitable<void> {
+    const { hold, source } = held;
+    const bill = billOfEntry(entry, hold, {
+      dialect: hold.dialect === undefined ? undefined : dialect(hold.dialect),
+      source,
+      atMs: this.#ports.clock.nowMs(),
+      tables: this.#ports.prices(hold.priceVersion),
+      models: this.#ports.policy()?.models,
+    });
+    if (source === 'entry' || entry.decision === undefined || !copyDiffers(entry.decision, hold)) {
+      return this.#finish(held, bill);
+    }
+    this.#counts.differing++;
+    return this.#finish(held, { ...bill, end: { ...bill.end, flags: [...bill.end.flags, 'hold_differs'] } });
+  }
+
+  /** Settles, then books: in this order and, where the store answers with a value, in one turn. */
+  #finish(held: Held, bill: Bill): Awaitable<void> {
+    return this.#settle(bill, (charged) => {
+      this.#book({ ...bill.end, charged });
+      this.#held.end(held);
+    });
+  }
+
+  /** A settlement that the store does not take is the store's loss alone: the reservation expires there. */
+  #settle({ end, settlements }: Bill, done: (charged: Charged) => void): Awaitable<void> {
+    const { decisionId, rank, hold } = end;
+    const mintedAt = parseDecisionId(decisionId)?.mintedAtMs ?? hold.decidedAtMs;
+    const failed = (): void => {
+      this.#counts.storeFailed++;
+      done([]);
+    };
+    const settled = ({ outcome, charged }: SettleAnswer): void => {
+      if (outcome === 'same') this.#counts.repeated++;
+      done(charged);
+    };
+    let answer: Awaitable<SettleAnswer>;
+    try {
+      answer = this.#ports.store.settle(decisionId, { mintedAt, rank, customer: hold.customer }, settlements);
+    } catch {
+      return failed();
+    }
+    return answer instanceof Promise ? answer.then(settled, failed) : settled(answer);
+  }
+
+  #book(end: End): void {
+    this.#ports.ledger.end(end);
+    const kind: Counter | undefined = end.kind === 'corrected' ? undefined : end.kind;
+    if (kind !== undefined) this.#counts[kind]++;
+    this.#counts[end.source === 'hold' ? 'fromHold' : 'fromEntry']++;
+    if (end.flags.includes('usage_faulty')) this.#counts.faulty++;
+  }
+
+  #orphan(orphan: Orphan): void {
+    this.#ports.ledger.orphan(orphan);
+    this.#counts.orphans++;
+  }
+
+  /** Moves the expiry as far ahead as it stood when the decision was made. */
+  #heartbeat(decisionId: string): Awaitable<void> {
+    const held = this.#held.openOne(decisionId);
+    if (held === undefined) return;
+    const { hold } = held;
+    const lastMs = hold.decidedAtMs + this.#ports.settings.settleWithinMs;
+    const aheadMs = this.#ports.clock.nowMs() + hold.expiresAtMs - hold.decidedAtMs;
+    const expiresAtMs = Math.min(aheadMs, lastMs);
+    if (expiresAtMs <= held.expiresAtMs) return;
+    this.#counts.heartbeats++;
+    const failed = (): void => {
+      this.#counts.storeFailed++;
+    };
+    try {
+      const answer = this.#ports.store.extend(decisionId, expiresAtMs);
+      this.#held.extend(decisionId, expiresAtMs);
+      if (answer instanceof Promise) return answer.then(() => undefined, failed);
+    } catch {
+      failed();
+    }
+  }
+
+  #expired(ended: readonly Expired[]): void {
+    for (const { id, charged } of ended) {
+      const held = this.#held.openOne(id);
+      if (held !== undefined) this.#unreconcile(held, charged);
+      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
+    }
+  }
+
+  async #sweepLedger(beforeMs: number): Promise<void> {
+    for (const hold of await this.#ports.ledger.overdue(beforeMs, SWEEP_MAX)) {
+      const held = this.#held.openOne(hold.decisionId) ?? heldOf(hold, BOOKED);
+      if (held.expiresAtMs <= beforeMs) this.#unreconcile(held, this.#kept.get(hold.decisionId) ?? []);
+      this.#kept.delete(hold.decisionId);
+    }
+  }
+
+  #unreconcile(held: Held, charged: Charged): void {
+    const tables = this.#ports.prices(held.hold.priceVersion);
+    this.#book({ ...billOfExpiry(held.hold, { tables, atMs: this.#ports.clock.nowMs() }), charged });
+    this.#held.end(held);
+  }
+}
+
+/** Goes on with a value in the same turn, with a promise in a later one. */
+function then<T, R>(value: Awaitable<T>, next: (value: T) => Awaitable<R>): Awaitable<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
