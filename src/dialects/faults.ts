@@ -1,6 +1,6 @@
 /** Words for the author of a bad body: where, what was expected, what was found. */
 import type { BodyFault } from './dialect.ts';
-import { DEPTH_MAX, type Due, KEYS_MAX, type ScanStop } from './scanner.ts';
+import { DEPTH_MAX, type Due, KEYS_MAX, type ScanStop, VALUES_MAX } from './scanner.ts';
 
 const EXPECTED = {
   bom: 'expected JSON in UTF-8 without a byte order mark',
@@ -18,11 +18,12 @@ const EXPECTED = {
   string_character: 'expected a character of a string or its closing quote',
   utf8: 'expected valid UTF-8',
   value: 'expected a JSON value',
+  values: `expected at most ${VALUES_MAX} values`,
 } satisfies Record<Due, string>;
 
 /** The fault of a body that is not JSON as we read it. */
 export function scanFault(body: Uint8Array, { due, at }: ScanStop): BodyFault {
-  if (due === 'depth' || due === 'keys') {
+  if (due === 'depth' || due === 'keys' || due === 'values') {
     return { reason: 'body_too_deep', message: `${EXPECTED[due]}, found more at byte ${at}` };
   }
   if (due === 'utf8') return { reason: 'body_malformed', message: `${EXPECTED.utf8}, found bytes that are not` };

@@ -9,6 +9,10 @@ import { plainEnd, scanNumber, skipSpace } from './tokens.ts';
 export const DEPTH_MAX = 64;
 /** Object keys of a whole body, at every depth. */
 export const KEYS_MAX = 10_000;
+/** Values of a whole body: bounds the time of bodies made of empty arrays. The largest honest ones hold 300k tokens. */
+export const VALUES_MAX = 500_000;
+/** Numbers and literals that are no members, or deeper than this, are not told: nothing is decided by them. */
+export const WATCHED_DEPTH = 2;
 
 export type ValueKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 export const ABSENT = 0;
@@ -36,7 +40,8 @@ export type Due =
   | 'root'
   | 'string_character'
   | 'utf8'
-  | 'value';
+  | 'value'
+  | 'values';
 
 /** Where the scan stopped and what was due there; `refused`: the events' own `key` said no. */
 export interface ScanStop {
@@ -59,8 +64,10 @@ export interface JsonEvents {
   close(depth: number, end: number): void;
 }
 
+const SPACE = 0x20;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const NINE = 0x39;
 const COLON = 0x3a;
 const BRACKET = 0x5b;
 const BACKSLASH = 0x5c;
@@ -115,11 +122,14 @@ export class JsonScanner {
   /** The loop over values; `at` stands on the root's brace. */
   #values(at: number, events: JsonEvents): boolean {
     const body = this.#body;
+    const length = body.length;
     const isObject = this.#isObject;
     let depth = 0;
+    let values = 0;
     for (;;) {
-      at = skipSpace(body, at);
-      if (at >= body.length) return this.#stop('value', at);
+      if (at < length && body[at]! <= SPACE) at = skipSpace(body, at);
+      if (at >= length) return this.#stop('value', at);
+      if (++values > VALUES_MAX) return this.#stop('values', at);
       const byte = body[at]!;
       let isOpened = false;
       if (byte === QUOTE) {
@@ -132,34 +142,33 @@ export class JsonScanner {
         events.open(depth, byte === BRACE ? OBJECT : ARRAY, at);
         depth++;
         isObject[depth] = byte === BRACE ? 1 : 0;
-        at = skipSpace(body, at + 1);
+        at++;
         isOpened = true;
       } else {
-        at = this.#scalar(depth, at, events);
-        if (at < 0) return false;
+        const end = byte <= NINE ? scanNumber(body, at) : literalEnd(body, at);
+        if (end < 0) return this.#stop(byte <= NINE ? numberDue(byte, end, at) : 'value', ~end);
+        if (depth <= WATCHED_DEPTH && isObject[depth] === 1) events.scalar(depth, scalarKind(byte), at, end);
+        at = end;
       }
 
       // A value has ended, or a container has begun: close what ends here, then go to the next key or element.
       for (;;) {
-        if (!isOpened) {
-          if (depth === 0) return this.#trailing(at);
-          at = skipSpace(body, at);
+        if (depth === 0) return this.#trailing(at);
+        if (at < length && body[at]! <= SPACE) at = skipSpace(body, at);
+        const next = at < length ? body[at]! : 0;
+        if (next === COMMA && !isOpened) {
+          at++;
+          break;
         }
-        const closing = isObject[depth] === 1 ? BRACE_END : BRACKET_END;
-        if (at < body.length && body[at] === closing) {
+        if (next === (isObject[depth] === 1 ? BRACE_END : BRACKET_END)) {
           depth--;
           at++;
           events.close(depth, at);
           isOpened = false;
           continue;
         }
-        if (!isOpened) {
-          if (at >= body.length || body[at] !== COMMA) {
-            return this.#stop(closing === BRACE_END ? 'comma_or_brace' : 'comma_or_bracket', at);
-          }
-          at++;
-        }
-        break;
+        if (isOpened) break;
+        return this.#stop(isObject[depth] === 1 ? 'comma_or_brace' : 'comma_or_bracket', at);
       }
       if (isObject[depth] === 1) {
         at = this.#key(depth, at, events);
@@ -244,42 +253,33 @@ export class JsonScanner {
     this.#escapeBytes += unit < 0x80 ? 5 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 4 : 3;
     return 6;
   }
-
-  /** Reads a number or literal and returns its end; -1: stopped. */
-  #scalar(depth: number, at: number, events: JsonEvents): number {
-    const body = this.#body;
-    const byte = body[at]!;
-    if (byte === 0x2d || (byte >= 0x30 && byte <= 0x39)) {
-      const end = scanNumber(body, at);
-      if (end < 0) {
-        this.#stop('digit', ~end);
-        return -1;
-      }
-      events.scalar(depth, NUMBER, at, end);
-      return end;
-    }
-    const kind = literalAt(body, at);
-    if (kind === ABSENT) {
-      this.#stop('value', at);
-      return -1;
-    }
-    const end = at + (kind === FALSE ? 5 : 4);
-    events.scalar(depth, kind, at, end);
-    return end;
-  }
 }
+
+const TRUE_BYTES = Buffer.from('true');
+const FALSE_BYTES = Buffer.from('false');
+const NULL_BYTES = Buffer.from('null');
 
 const EMPTY = new Uint8Array(0);
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
 
-function literalAt(body: Uint8Array, at: number): ValueKind {
-  if (at + 4 > body.length) return ABSENT;
-  const a = body[at]!;
-  const b = body[at + 1]!;
-  const c = body[at + 2]!;
-  const d = body[at + 3]!;
-  if (a === 0x74) return b === 0x72 && c === 0x75 && d === 0x65 ? TRUE : ABSENT;
-  if (a === 0x6e) return b === 0x75 && c === 0x6c && d === 0x6c ? NULL : ABSENT;
-  if (a !== 0x66 || at + 5 > body.length) return ABSENT;
-  return b === 0x61 && c === 0x6c && d === 0x73 && body[at + 4] === 0x65 ? FALSE : ABSENT;
+/** End of `true`, `false` or `null` at `at`; anything else is `~at`, < 0. */
+function literalEnd(body: Uint8Array, at: number): number {
+  const literal = body[at] === 0x74 ? TRUE_BYTES : body[at] === 0x66 ? FALSE_BYTES : NULL_BYTES;
+  if (at + literal.length > body.length) return ~at;
+  for (let index = 0; index < literal.length; index++) {
+    if (body[at + index] !== literal[index]) return ~at;
+  }
+  return at + literal.length;
+}
+
+/** Kind of the number or literal that begins with `byte`. */
+function scalarKind(byte: number): ValueKind {
+  if (byte === 0x74) return TRUE;
+  if (byte === 0x66) return FALSE;
+  return byte === 0x6e ? NULL : NUMBER;
+}
+
+/** A byte that begins no number is a missing value; one that begins it and breaks off is a missing digit. */
+function numberDue(byte: number, end: number, at: number): Due {
+  return byte === 0x2d || ~end > at ? 'digit' : 'value';
 }

@@ -45,6 +45,8 @@ export function scanNumber(body: Uint8Array, at: number): number {
   if (body[at] === 0x2d) at++;
   let end = at < body.length && body[at] === 0x30 ? at + 1 : digitsEnd(body, at);
   if (end === at) return ~at;
+  // Most numbers end here, at a comma or a white space: bytes below the point's.
+  if (end < body.length && body[end]! < 0x2e) return end;
   if (end < body.length && body[end] === 0x2e) {
     const fraction = end + 1;
     end = digitsEnd(body, fraction);
