@@ -60,6 +60,7 @@ export const REASONS = {
   ledger_full: 'unavailable',
   limits_unavailable: 'unavailable',
   policy_missing: 'unavailable',
+  price_missing: 'unavailable',
   shutting_down: 'unavailable',
 } as const;
 

@@ -1,0 +1,173 @@
+import type { Reason } from '../core/reasons.ts';
+import type { Edit } from '../dialects/dialect.ts';
+import { modelEdit, sortEdits } from '../dialects/edits.ts';
+import type { Hold, TracedCandidate } from '../ledger/hold.ts';
+import type { ReserveAnswer, Spend, SpendState } from '../limits/store.ts';
+import type { BoundLimit } from '../policy/policy.ts';
+import type { LimitStatus } from './decision.ts';
+import type { Question } from './question.ts';
+import { factsOf, type Subject } from './subject.ts';
+import { amountText, limitText, waitText } from './words.ts';
+
+type Admitted = Extract<ReserveAnswer, { outcome: 'admitted' }>;
+type Refused = Extract<ReserveAnswer, { outcome: 'refused' }>;
+
+/** A wait up to this is a rate limit that a client may sit out; longer ones are a spent budget. design/README.md section 5. */
+export const RETRYABLE_WAIT_MAX_MS = 60_000;
+
+/** What an answer of the store means: the hold of what was admitted, or why nothing was. Pure. */
+export function concludeAdmitted(subject: Subject, question: Question, answer: Admitted): Hold {
+  const spends = question.ask.candidates[answer.candidate]!;
+  const charged = question.candidates[answer.candidate]!;
+  const over = answer.over.map((index) => spends[index]!.limit);
+  const facts = factsOf(subject, {
+    trace: traceOf(question, answer.states),
+    observed: over.length === 0 ? question.observed : [...question.observed, ...over],
+  });
+  return {
+    ...facts,
+    expiresAtMs: question.ask.expiresAt,
+    model: charged.model?.name,
+    downgradedBy: answer.candidate === 0 ? undefined : yieldedBy(question, answer),
+    provider: charged.model?.provider,
+    priceList: subject.account.plan?.prices,
+    billEstimated: subject.account.plan?.billEstimated ?? false,
+    estimate: charged.estimate,
+    spends: spends.filter((_, index) => answer.states[answer.candidate]?.[index] !== undefined).map(held),
+  };
+}
+
+function held({ counter, limit, kind, unit, amount, onExpiry, n, p, end }: Spend): Hold['spends'][number] {
+  return {
+    counter,
+    limit,
+    kind,
+    unit,
+    reserved: amount,
+    onExpiry,
+    ...(n !== undefined && p !== undefined ? { n, p } : {}),
+    ...(end !== undefined ? { end } : {}),
+  };
+}
+
+/** The limit that made the question leave the candidate before the one that was charged. */
+function yieldedBy(question: Question, answer: Admitted): string | undefined {
+  const before = answer.candidate - 1;
+  const index = answer.states[before]?.findIndex((state) => state?.yielded) ?? -1;
+  return question.ask.candidates[before]?.[index]?.limit;
+}
+
+/** Why nothing was admitted, for the caller. */
+export interface LimitRefusal {
+  readonly reason: Reason;
+  readonly message: string;
+  /** The limit that fired; for the ledger. */
+  readonly limit: string | undefined;
+  /** The same for the caller: only of its own account. */
+  readonly status: LimitStatus | undefined;
+  readonly waitMs: number | 'never';
+  readonly trace: readonly TracedCandidate[];
+}
+
+/** The strictest unfit limit names the refusal. Pure. */
+export function concludeRefused(subject: Subject, question: Question, answer: Refused): LimitRefusal {
+  const first = answer.blocked[0]!;
+  const spend = question.ask.candidates[answer.candidate]![first]!;
+  const { bound } = question.candidates[answer.candidate]!.lines[first]!;
+  const state = answer.states[answer.candidate]![first]!;
+  const own = isOwn(bound, subject);
+  return {
+    reason: reasonOf(answer.waitMs, spend),
+    message: own
+      ? ownText(subject, bound, { spend, state, waitMs: answer.waitMs })
+      : parentText(subject, answer.waitMs),
+    limit: spend.limit,
+    status: own ? statusOf(bound, spend, state) : undefined,
+    waitMs: answer.waitMs,
+    trace: traceOf(question, answer.states),
+  };
+}
+
+function reasonOf(waitMs: number | 'never', spend: Spend): Reason {
+  if (waitMs === 'never' || waitMs > RETRYABLE_WAIT_MAX_MS) return 'budget_spent';
+  return spend.kind === 'slots' ? 'concurrency_limited' : 'rate_limited';
+}
+
+/** Names and amounts are shown only of counters that are the caller's own. */
+function isOwn({ owner, limit }: BoundLimit, { account }: Subject): boolean {
+  if (owner === account.path) return true;
+  return limit.each === 'account' || limit.each === 'credential' || limit.each === 'actor' || limit.each === 'run';
+}
+
+function ownText(
+  { policy }: Subject,
+  { limit }: BoundLimit,
+  { spend, state, waitMs }: { spend: Spend; state: SpendState; waitMs: number | 'never' },
+): string {
+  const asked = amountText(spend.amount, spend.unit, policy);
+  const left = amountText(Math.max(0, spend.ceiling - state.used), spend.unit, policy);
+  const what = `limit \`${limit.name}\` (${limitText(limit, spend.ceiling, policy)}) has ${left} left, this call may take ${asked}`;
+  return waitMs === 'never' ? what : `${what}; try again in ${waitText(waitMs)}`;
+}
+
+function parentText({ account }: Subject, waitMs: number | 'never'): string {
+  const what = `a limit above account \`${account.path}\` is spent`;
+  return waitMs === 'never' ? what : `${what}; try again in ${waitText(waitMs)}`;
+}
+
+function statusOf({ limit }: BoundLimit, spend: Spend, state: SpendState): LimitStatus {
+  return {
+    name: limit.name,
+    unit: spend.unit,
+    max: spend.ceiling,
+    remaining: Math.max(0, spend.ceiling - state.used),
+    resetMs: typeof state.waitMs === 'number' ? state.waitMs : undefined,
+    windowMs: windowOf(limit.shape),
+  };
+}
+
+function windowOf(shape: BoundLimit['limit']['shape']): number | undefined {
+  if (shape.kind === 'bucket') return shape.periodMs;
+  return shape.kind === 'window' && shape.period.kind === 'fixed' ? shape.period.ms : undefined;
+}
+
+/** Every limit of every candidate tried, as the store found it. */
+export function traceOf(question: Question, states: Admitted['states']): TracedCandidate[] {
+  return states.map((found, index) => {
+    const { model, lines } = question.candidates[index]!;
+    const spends = question.ask.candidates[index]!;
+    return {
+      model: model?.name,
+      spends: spends.flatMap((spend, at) => {
+        const state = found[at];
+        return state === undefined ? [] : [tracedSpend(spend, state, lines[at]!.bound.owner)];
+      }),
+    };
+  });
+}
+
+function tracedSpend(spend: Spend, state: SpendState, owner: string): TracedCandidate['spends'][number] {
+  return {
+    limit: spend.limit,
+    owner,
+    unit: spend.unit,
+    asked: spend.amount,
+    used: state.used,
+    ceiling: spend.ceiling,
+    fits: state.fits,
+    yielded: state.yielded,
+    observe: spend.observe,
+    waitMs: state.waitMs,
+  };
+}
+
+/** The byte edits that turn the caller's body into the one that is served. */
+export function editsOf({ facts, route }: Subject, hold: Hold): readonly Edit[] {
+  if (facts === undefined) return NO_EDITS;
+  const usage = facts.stream && route.streamUsage === 'add' ? facts.usageEdit : undefined;
+  const model = hold.model !== undefined && hold.model !== facts.model ? modelEdit(facts, hold.model) : undefined;
+  if (model === undefined) return usage === undefined ? NO_EDITS : [usage];
+  return usage === undefined ? [model] : sortEdits([model, usage]);
+}
+
+const NO_EDITS: readonly Edit[] = Object.freeze([]);

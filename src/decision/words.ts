@@ -1,0 +1,51 @@
+import { formatMoney } from '../core/money.ts';
+import type { Limit, Policy } from '../policy/policy.ts';
+
+const DAY_MS = 86_400_000;
+const SPANS: readonly (readonly [number, string])[] = [
+  [DAY_MS, 'day'],
+  [3_600_000, 'hour'],
+  [60_000, 'minute'],
+  [1_000, 'second'],
+];
+
+/** An amount in a limit's unit for people: `12.50 USD`, `1200 tokens`. Money at two places at least, more where it is small. */
+export function amountText(amount: number, unit: Limit['unit'], policy: Policy): string {
+  if (unit !== 'charge' && unit !== 'cost') return `${amount} ${unit.replace('_', ' ')}`;
+  const { currency, decimals } = policy.prices;
+  const places = Math.min(decimals, amount !== 0 && amount < 10 ** (decimals - 1) ? 6 : 2);
+  return `${formatMoney(BigInt(amount), { decimals, places })} ${currency}`;
+}
+
+/** A limit as its owner wrote it: `20 requests per second`, `200.00 USD per month`, `50 requests in flight`. */
+export function limitText(limit: Limit, max: number, policy: Policy): string {
+  const amount = amountText(max, limit.unit, policy);
+  const { shape } = limit;
+  switch (shape.kind) {
+    case 'slots':
+      return `${amount} in flight`;
+    case 'total':
+      return `${amount} per ${limit.each ?? 'account'}`;
+    case 'bucket':
+      return `${amountText(limit.max, limit.unit, policy)} per ${spanText(shape.periodMs)}`;
+    case 'window':
+      return `${amount} per ${shape.period.kind === 'calendar' ? shape.period.unit : spanText(shape.period.ms)}`;
+  }
+}
+
+/** A length of time for people: `second`, `5 minutes`; exact, in the largest unit that divides it. */
+export function spanText(ms: number): string {
+  for (const [size, name] of SPANS) {
+    if (ms % size === 0) return ms === size ? name : `${ms / size} ${name}s`;
+  }
+  return `${ms} ms`;
+}
+
+/** How long to wait, for people: rounded up to whole seconds, or to the largest fitting unit from two minutes on. */
+export function waitText(ms: number): string {
+  for (const [size, name] of SPANS.slice(0, 3)) {
+    if (ms >= 2 * size) return `${Math.ceil(ms / size)} ${name}s`;
+  }
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return seconds === 1 ? '1 second' : `${seconds} seconds`;
+}
