@@ -19,6 +19,8 @@ export interface MeterCounts {
   readonly differing: number;
   /** Calls of the store that failed; the ledger has the ends all the same. */
   readonly storeFailed: number;
+  /** Ends whose counters were not settled because their copy was too large to name them. */
+  readonly unsettled: number;
   /** Reservations extended by a periodic entry. */
   readonly heartbeats: number;
   /** Entries that are not billed: denied, not decided by us, or of another kind. */
@@ -46,6 +48,7 @@ export function noCounts(): Record<Counter, number> {
     faulty: 0,
     differing: 0,
     storeFailed: 0,
+    unsettled: 0,
     heartbeats: 0,
     ignored: 0,
   };

@@ -4,7 +4,7 @@ import type { Awaitable } from '../core/units.ts';
 import { dialect } from '../dialects/dialects.ts';
 import { holdFromFields } from '../ledger/fields.ts';
 import type { Hold } from '../ledger/hold.ts';
-import type { End, Ledger, Orphan, Recovered } from '../ledger/ledger.ts';
+import type { End, Ledger, Recovered } from '../ledger/ledger.ts';
 import type { Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
 import type { Policy, PriceTables } from '../policy/policy.ts';
 import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
@@ -44,6 +44,9 @@ const SWEEP_MAX = 1000;
 /** The ledger's own sweep: how often, and how long after its expiry a hold without an end is taken for lost (docs/money.md). */
 const LEDGER_SWEEP_MS = 10_000;
 const LEDGER_GRACE_MS = 60_000;
+
+/** Clocks that differ by more are not two clocks of one deployment. */
+const SKEW_MAX_MS = 86_400_000;
 
 const BOOKED = { booked: true, source: 'hold' } as const;
 
@@ -110,17 +113,10 @@ export class Meter {
     }
     const held = this.#held.get(id);
     if (held !== undefined) return this.#bill(entry, held);
-    const nowMs = this.#ports.clock.nowMs();
-    if (parseDecisionId(id)?.ledgerId !== this.#ports.ledger.id) {
-      return this.#orphan(orphanOf(entry, { decisionId: id, atMs: nowMs, why: 'not an id of this ledger' }));
-    }
-    const hold = holdFromFields(entry.decision);
-    if (hold === undefined) {
-      return this.#orphan(
-        orphanOf(entry, { decisionId: id, atMs: nowMs, why: 'no hold, and its copy cannot be read' }),
-      );
-    }
-    return this.#bill(entry, heldOf(hold, { booked: false, source: 'entry' }));
+    const copy = this.#copyOf(entry.decision, id);
+    if (typeof copy !== 'string') return this.#bill(entry, heldOf(copy, { booked: false, source: 'entry' }));
+    this.#counts.orphans++;
+    this.#ports.ledger.orphan(orphanOf(entry, { decisionId: id, atMs: this.#ports.clock.nowMs(), why: copy }));
   }
 
   /**
@@ -128,10 +124,19 @@ export class Meter {
    * Both are booked as unreconciled, with their estimate. Throws or rejects where store or ledger cannot be asked.
    */
   sweep(nowMs: number): Awaitable<void> {
-    const swept = then(this.#ports.store.expire(undefined, SWEEP_MAX), (ended) => this.#expired(ended));
+    const swept = then(this.#ports.store.expire(undefined, SWEEP_MAX), (ended) => this.expired(ended));
     if (nowMs - this.#ledgerSweptMs < LEDGER_SWEEP_MS) return swept;
     this.#ledgerSweptMs = nowMs;
     return then(swept, () => this.#sweepLedger(nowMs - LEDGER_GRACE_MS));
+  }
+
+  /** Books reservations that the store has ended, for whoever asked it to. Those whose hold is not in memory wait for the ledger's sweep. */
+  expired(ended: readonly Expired[]): void {
+    for (const { id, charged } of ended) {
+      const held = this.#held.openOne(id);
+      if (held !== undefined) this.#unreconcile(held, charged);
+      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
+    }
   }
 
   counts(): MeterCounts {
@@ -147,6 +152,11 @@ export class Meter {
       tables: this.#ports.prices(hold.priceVersion),
       models: this.#ports.policy()?.models,
     });
+    if (source === 'entry' && entry.decision?.get('spends_omitted') === 'true') {
+      // To settle without naming the counters would give all of them back; so they expire with what is reserved.
+      this.#counts.unsettled++;
+      return this.#booked(held, { ...bill.end, charged: [] });
+    }
     if (source === 'entry' || entry.decision === undefined || !copyDiffers(entry.decision, hold)) {
       return this.#finish(held, bill);
     }
@@ -156,10 +166,7 @@ export class Meter {
 
   /** Settles, then books: in this order and, where the store answers with a value, in one turn. */
   #finish(held: Held, bill: Bill): Awaitable<void> {
-    return this.#settle(bill, (charged) => {
-      this.#book({ ...bill.end, charged });
-      this.#held.end(held);
-    });
+    return this.#settle(bill, (charged) => this.#booked(held, { ...bill.end, charged }));
   }
 
   /** A settlement that the store does not take is the store's loss alone: the reservation expires there. */
@@ -183,17 +190,21 @@ export class Meter {
     return answer instanceof Promise ? answer.then(settled, failed) : settled(answer);
   }
 
-  #book(end: End): void {
+  #booked(held: Held, end: End): void {
     this.#ports.ledger.end(end);
+    this.#held.end(held);
     const kind: Counter | undefined = end.kind === 'corrected' ? undefined : end.kind;
     if (kind !== undefined) this.#counts[kind]++;
     this.#counts[end.source === 'hold' ? 'fromHold' : 'fromEntry']++;
     if (end.flags.includes('usage_faulty')) this.#counts.faulty++;
   }
 
-  #orphan(orphan: Orphan): void {
-    this.#ports.ledger.orphan(orphan);
-    this.#counts.orphans++;
+  /** The copy of a hold that is lost, or why it is not ours to book. */
+  #copyOf(fields: ReadonlyMap<string, string>, decisionId: string): Hold | string {
+    const id = parseDecisionId(decisionId);
+    if (id?.ledgerId !== this.#ports.ledger.id) return 'not an id of this ledger';
+    if (id.mintedAtMs > this.#ports.clock.nowMs() + SKEW_MAX_MS) return 'minted in the future';
+    return holdFromFields(fields) ?? 'no hold, and its copy cannot be read';
   }
 
   /** Moves the expiry as far ahead as it stood when the decision was made. */
@@ -218,14 +229,6 @@ export class Meter {
     }
   }
 
-  #expired(ended: readonly Expired[]): void {
-    for (const { id, charged } of ended) {
-      const held = this.#held.openOne(id);
-      if (held !== undefined) this.#unreconcile(held, charged);
-      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
-    }
-  }
-
   async #sweepLedger(beforeMs: number): Promise<void> {
     for (const hold of await this.#ports.ledger.overdue(beforeMs, SWEEP_MAX)) {
       const held = this.#held.openOne(hold.decisionId) ?? heldOf(hold, BOOKED);
@@ -236,8 +239,7 @@ export class Meter {
 
   #unreconcile(held: Held, charged: Charged): void {
     const tables = this.#ports.prices(held.hold.priceVersion);
-    this.#book({ ...billOfExpiry(held.hold, { tables, atMs: this.#ports.clock.nowMs() }), charged });
-    this.#held.end(held);
+    this.#booked(held, { ...billOfExpiry(held.hold, { tables, atMs: this.#ports.clock.nowMs() }), charged });
   }
 }
 
