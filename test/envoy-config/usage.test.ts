@@ -1,0 +1,155 @@
+/** What Envoy's response filters tell of an answer: the keys of `tollgate.usage` that dialects read. */
+import assert from 'node:assert/strict';
+import { before, beforeEach, describe, test } from 'node:test';
+import type { Gateway } from '../../tools/envoy/gateway.ts';
+import type { StubBehaviour } from '../../tools/stub/behaviour.ts';
+import { gatewayFor, needEnvoy } from '../support/envoy.ts';
+import { begin, send } from '../support/http.ts';
+import { fileScope } from '../support/scope.ts';
+import { type SeenEntry, startDouble, type TollgateDouble } from './tollgate-double.ts';
+
+const CACHES = { input: 100, cacheRead: 20, cacheWrite5m: 7, cacheWrite1h: 5, output: 33, reasoning: 11 };
+
+describe('usage in the access log', await needEnvoy(), () => {
+  const scope = fileScope();
+  let tollgate: TollgateDouble;
+  let gateway: Gateway;
+
+  before(async () => {
+    tollgate = await startDouble(scope);
+    gateway = await gatewayFor(scope, { check: { port: tollgate.port } });
+  });
+  beforeEach(() => gateway.stub.reset());
+
+  /** Sends one request and returns its access-log entry. */
+  async function entryOf(body: object, behaviour: Partial<StubBehaviour>, path = CHAT): Promise<SeenEntry> {
+    gateway.stub.setBehaviour(behaviour);
+    const answer = await send({ url: gateway.url, path, body });
+    assert.equal(answer.status, 200, answer.text);
+    return tollgate.entryOf(String(answer.headers['x-tollgate-decision']));
+  }
+
+  test('OpenAI JSON: every leaf by its name', async () => {
+    const entry = await entryOf({ model: 'gpt-5', messages: [] }, { usage: CACHES, model: 'gpt-5-2026-01-01' });
+    assert.deepEqual(entry.usage, {
+      model: 'gpt-5-2026-01-01',
+      prompt_tokens: 132,
+      completion_tokens: 33,
+      cached_tokens: 20,
+      cache_write_tokens: 12,
+      reasoning_tokens: 11,
+    });
+    assert.equal(entry.attempts, 1);
+    assert.equal(entry.status, 200);
+    assert.match(entry.requestHeaders['x-tollgate-decision'] ?? '', /^d-\d+$/);
+    assert.equal(entry.responseHeaders['content-type'], 'application/json');
+  });
+
+  test('Anthropic JSON: every leaf by its name', async () => {
+    const body = { model: 'claude', max_tokens: 50, messages: [] };
+    const entry = await entryOf(body, { usage: CACHES }, MESSAGES);
+    assert.deepEqual(entry.usage, {
+      model: 'claude',
+      input_tokens: 100,
+      output_tokens: 33,
+      cache_read_input_tokens: 20,
+      cache_creation_input_tokens: 12,
+      cache_5m_tokens: 7,
+      cache_1h_tokens: 5,
+    });
+  });
+
+  test('OpenAI stream: the usage object as a JSON string; `usage: null` before it does not count', async () => {
+    const body = { model: 'gpt-5', stream: true, stream_options: { include_usage: true }, messages: [] };
+    const entry = await entryOf(body, { usage: CACHES });
+    assert.deepEqual(Object.keys(entry.usage).sort(), ['model', 'sse_usage']);
+    assert.deepEqual(JSON.parse(String(entry.usage['sse_usage'])), {
+      prompt_tokens: 132,
+      completion_tokens: 33,
+      total_tokens: 165,
+      prompt_tokens_details: { cached_tokens: 20, cache_write_tokens: 12, audio_tokens: 0 },
+      completion_tokens_details: { reasoning_tokens: 11, audio_tokens: 0 },
+    });
+  });
+
+  test('OpenAI stream: nothing but the model without include_usage', async () => {
+    const entry = await entryOf({ model: 'gpt-5', stream: true, messages: [] }, {});
+    assert.deepEqual(entry.usage, { model: 'gpt-5' });
+  });
+
+  test('Anthropic stream: model and usage of message_start, last usage of message_delta', async () => {
+    const body = { model: 'claude', stream: true, max_tokens: 50, messages: [] };
+    const entry = await entryOf(body, { usage: CACHES }, MESSAGES);
+    assert.equal(entry.usage['model'], 'claude');
+    assert.deepEqual(JSON.parse(String(entry.usage['sse_usage'])), { output_tokens: 33 });
+    const started = JSON.parse(String(entry.usage['sse_message_usage'])) as Record<string, unknown>;
+    assert.equal(started['input_tokens'], 100);
+    assert.equal(started['cache_read_input_tokens'], 20);
+    assert.deepEqual(started['cache_creation'], { ephemeral_5m_input_tokens: 7, ephemeral_1h_input_tokens: 5 });
+  });
+
+  test('an event of 900 kB in a stream does not hide the usage after it', async () => {
+    const body = { model: 'gpt-5', stream: true, stream_options: { include_usage: true }, messages: [] };
+    const entry = await entryOf(body, { usage: { output: 9 }, padBytes: 900_000 });
+    assert.equal((JSON.parse(String(entry.usage['sse_usage'])) as Record<string, unknown>)['completion_tokens'], 9);
+  });
+
+  for (const jsonType of ['application/json; charset=utf-8', 'application/json;charset=utf-8', 'Application/JSON']) {
+    test(`JSON of the type ${jsonType} is read`, async () => {
+      const entry = await entryOf({ model: 'gpt-5', messages: [] }, { jsonType, usage: { output: 3 } });
+      assert.equal(entry.usage['completion_tokens'], 3);
+    });
+  }
+
+  for (const megabytes of [2, 5, 31]) {
+    test(`a JSON reply of ${megabytes} MB passes, with its usage`, async () => {
+      const entry = await entryOf(
+        { model: 'gpt-5', messages: [] },
+        { padBytes: megabytes * 1_000_000, usage: { output: 3 } },
+      );
+      assert.equal(entry.usage['completion_tokens'], 3);
+      assert.ok(entry.responseBodyBytes > megabytes * 1_000_000);
+    });
+  }
+
+  test('a client that leaves mid-stream is logged, with the model and no usage', async () => {
+    gateway.stub.setBehaviour({ delayMs: 50, chunks: 100 });
+    const body = { model: 'gpt-5', stream: true, stream_options: { include_usage: true }, messages: [] };
+    const { call, response } = await begin({ url: gateway.url, path: CHAT, body });
+    await new Promise((resolve) => response.once('data', resolve));
+    call.destroy();
+    const entry = await tollgate.entryOf(String(response.headers['x-tollgate-decision']));
+    assert.deepEqual(entry.usage, { model: 'gpt-5' });
+    assert.equal(entry.clientGone, true);
+    assert.equal(entry.details, 'downstream_remote_disconnect');
+  });
+
+  test('a denial is logged with its decision and without an attempt', async () => {
+    tollgate.decide(() => ({ deny: 429, body: '{}' }));
+    const answer = await send({ url: gateway.url, path: CHAT, body: { model: 'gpt-5', messages: [] } });
+    tollgate.decide(() => ({ allow: {} }));
+    assert.equal(answer.status, 429);
+    const entry = await tollgate.entryOf(tollgate.checks.at(-1)!.id);
+    assert.equal(entry.status, 429);
+    assert.equal(entry.attempts, 0);
+    assert.equal(entry.details, 'ext_authz_denied');
+  });
+
+  test('three attempts are one check and one entry', async () => {
+    const checks = tollgate.checks.length;
+    const entry = await entryOf({ model: 'gpt-5', messages: [] }, { failures: 2 });
+    assert.equal(tollgate.checks.length, checks + 1);
+    assert.equal(entry.attempts, 3);
+    assert.equal(gateway.stub.recordsOf(entry.decisionId ?? '').length, 3);
+  });
+
+  test('a request that was never decided is not logged', async () => {
+    const entries = tollgate.entries.length;
+    assert.equal((await send({ url: gateway.url, path: '/v1/unlisted' })).status, 404);
+    await entryOf({ model: 'gpt-5', messages: [] }, {});
+    assert.equal(tollgate.entries.length, entries + 1);
+  });
+});
+
+const CHAT = '/v1/chat/completions';
+const MESSAGES = '/v1/messages';
