@@ -7,7 +7,10 @@ export const METADATA_KEY = 'tollgate';
 /** A struct of strings, in order. */
 export type Fields = readonly (readonly [key: string, value: string])[];
 
-/** What of a denial the access log shows: the fields of an allow, every one present, empty where nothing is known. */
+/**
+ * What of a denial the access log shows: the fields of an allow in their order (ledger/fields.ts), every one present, empty
+ * where nothing is known.
+ */
 export function denialFields(deny: Deny): Fields {
   const { principal, route } = deny;
   return [
@@ -15,22 +18,30 @@ export function denialFields(deny: Deny): Fields {
     ['outcome', 'deny'],
     ['reason', deny.reason],
     ['account', principal?.account ?? ''],
-    ['customer', deny.customer ?? ''],
     ['credential', principal?.credential ?? ''],
     ['actor', principal?.actor ?? ''],
+    ['kind', principal?.kind ?? ''],
+    ['proof', principal?.proof ?? ''],
+    ['confidence', principal?.confidence ?? ''],
     ['class', principal?.class ?? ''],
     ['run', ''],
     ['route', route?.name ?? ''],
     ['dialect', route?.dialect ?? ''],
     ['requested_model', deny.requestedModel ?? ''],
     ['model', ''],
+    ['downgraded_by', ''],
     ['stream', ''],
+    ['plan', ''],
+    ['tags', ''],
     ['policy_version', deny.policyVersion],
     ['price_version', ''],
+    ['price_list', ''],
+    ['provider', ''],
+    ['bill_estimated', ''],
     ['decided_at_ms', String(deny.decidedAtMs)],
     ['expires_at_ms', ''],
-    ['limit', deny.limit?.name ?? ''],
     ['spends', ''],
+    ['spends_omitted', 'false'],
     ['estimate', ''],
     ['mode', ''],
   ];
