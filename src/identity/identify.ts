@@ -4,7 +4,8 @@ import type { Reason } from '../core/reasons.ts';
 import type { ApiKey, Policy } from '../policy/policy.ts';
 import { parseApiKey } from './api-key.ts';
 import { presentedCredential } from './credential.ts';
-import { digestMatches, type Peppers } from './digest.ts';
+import { digestMatches } from './digest.ts';
+import type { Peppers } from './peppers.ts';
 import { type HeaderView, type IdentityRefusal, isRefusal, type Principal } from './principal.ts';
 import { VerdictCache } from './verdict-cache.ts';
 

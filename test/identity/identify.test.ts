@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mintApiKey } from '../../src/identity/api-key.ts';
-import { digestText, newPepperText, parseDigest, parsePeppers } from '../../src/identity/digest.ts';
+import { digestText, parseDigest } from '../../src/identity/digest.ts';
 import { CredentialIdentifier } from '../../src/identity/identify.ts';
+import { newPepperText, type Peppers, parsePepper } from '../../src/identity/peppers.ts';
 import { isRefusal, type Principal } from '../../src/identity/principal.ts';
 import type { ApiKey, Policy } from '../../src/policy/policy.ts';
 import { headersOf } from './headers.ts';
 
-const PEPPERS = parsePeppers(newPepperText())!;
+const PEPPERS: Peppers = { newest: 'v1', byVersion: new Map([['v1', parsePepper(newPepperText())!]]) };
 const NOW_MS = Date.UTC(2026, 5, 1);
 const DAY_MS = 86_400_000;
 
