@@ -1,8 +1,8 @@
 /** What Envoy lets through to Tollgate and to the provider: paths, headers, keys. */
 import assert from 'node:assert/strict';
 import { before, beforeEach, describe, test } from 'node:test';
-import { STUB_KEYS } from '../../tools/envoy/bootstrap.ts';
 import type { Gateway } from '../../tools/envoy/gateway.ts';
+import { STUB_KEYS } from '../../tools/stub/keys.ts';
 import { headerOf, type StubRecord } from '../../tools/stub/records.ts';
 import { gatewayFor, needEnvoy } from '../support/envoy.ts';
 import { type Answer, type Sent, send } from '../support/http.ts';

@@ -8,14 +8,14 @@ export interface EnvoyNeed {
   readonly skip: string | false;
 }
 
-/** Whether tests through Envoy can run here. A missing Envoy is a loud skip at a desk, and an error where `CI` is set. */
+/** Whether tests through Envoy can run here. A missing Envoy is a loud skip at a desk, and an error where CI=true. */
 export async function needEnvoy(): Promise<EnvoyNeed> {
   try {
     await findEnvoy();
     return { skip: false };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    if (process.env['CI'] !== undefined) throw error;
+    if (process.env['CI'] === 'true') throw error;
     process.stderr.write(`SKIPPED, NOT PROVEN: tests through Envoy: ${why}\n`);
     return { skip: why };
   }

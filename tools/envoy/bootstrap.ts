@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
+import { STUB_KEYS } from '../stub/keys.ts';
 
 const SAMPLE_DIR = fileURLToPath(new URL('../../envoy', import.meta.url));
 
@@ -69,12 +70,6 @@ export interface WriteBootstrapOptions extends BootstrapOptions {
   /** What Envoy shows to the providers. Default: the stub's keys, as in envoy/secrets. */
   readonly keys?: Readonly<Record<ProviderName, string>>;
 }
-
-/** The keys that the stub provider accepts unless told otherwise, the same as in envoy/secrets. */
-export const STUB_KEYS: Readonly<Record<ProviderName, string>> = {
-  openai: 'stub-openai-key',
-  anthropic: 'stub-anthropic-key',
-};
 
 /** Writes bootstrap.yaml and one secret file per provider (0600) into `dir`; returns the path of the first. */
 export async function writeBootstrap(options: WriteBootstrapOptions): Promise<string> {

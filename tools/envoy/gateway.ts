@@ -1,6 +1,6 @@
 import type { StubBehaviour } from '../stub/behaviour.ts';
 import { type Stub, startStub } from '../stub/server.ts';
-import { type BootstrapOptions, STUB_KEYS, writeBootstrap } from './bootstrap.ts';
+import { type BootstrapOptions, writeBootstrap } from './bootstrap.ts';
 import { type RunningEnvoy, startEnvoy } from './start.ts';
 
 export interface GatewayOptions extends Omit<BootstrapOptions, 'providers'> {
@@ -28,7 +28,7 @@ export interface Gateway {
 
 /** Starts both; Envoy serves when this resolves, whether Tollgate is there or not. Leaves nothing running if it fails. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const stub = await startStub({ port: options.stubPort ?? 0, keys: STUB_KEYS });
+  const stub = await startStub({ port: options.stubPort ?? 0 });
   if (options.behaviour !== undefined) stub.setBehaviour(options.behaviour);
   try {
     const provider = { port: stub.port };

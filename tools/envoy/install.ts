@@ -114,7 +114,9 @@ async function takeLock(path: string): Promise<() => Promise<void>> {
   }
 }
 
-/** The holder is gone. A lock without a pid is one being written, unless it stays so. */
+/**
+ * The holder is gone. Two callers that see this at once may both go on: they do the work twice, and each puts a whole
+ * binary in its place. A lock without a pid is one being written, unless it stays so. */
 async function isAbandoned(path: string): Promise<boolean> {
   try {
     const pid = Number(await readFile(path, 'utf8'));

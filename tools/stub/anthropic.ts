@@ -1,4 +1,4 @@
-import { numberAt, pieces, type StubAnswer, type StubEvent, type StubProvider } from './provider.ts';
+import { bearerOf, numberAt, pieces, type StubAnswer, type StubEvent, type StubProvider } from './provider.ts';
 
 const ERROR_TYPES: ReadonlyMap<number, string> = new Map([
   [400, 'invalid_request_error'],
@@ -10,7 +10,12 @@ const ERROR_TYPES: ReadonlyMap<number, string> = new Map([
 /** Anthropic messages, as far as usage, streams and errors go. */
 export const anthropic: StubProvider = {
   name: 'anthropic',
-  keyOf: (headers) => (typeof headers['x-api-key'] === 'string' ? headers['x-api-key'] : undefined),
+  // The API takes either header (the official package sends a bearer token); two different keys are no key.
+  keyOf(headers) {
+    const sent = [headers['x-api-key'], bearerOf(headers)].filter((key) => key !== undefined);
+    const [key] = sent;
+    return typeof key === 'string' && sent.every((other) => other === key) ? key : undefined;
+  },
   error(status, message) {
     return { type: 'error', error: { type: ERROR_TYPES.get(status) ?? 'api_error', message } };
   },

@@ -1,4 +1,12 @@
-import { numberAt, pieces, type StubAnswer, type StubEvent, type StubProvider, type StubRequest } from './provider.ts';
+import {
+  bearerOf,
+  numberAt,
+  pieces,
+  type StubAnswer,
+  type StubEvent,
+  type StubProvider,
+  type StubRequest,
+} from './provider.ts';
 import type { Tokens } from './usage.ts';
 
 /** 2026-01-01; answers are the same on every run. */
@@ -7,7 +15,7 @@ const CREATED = 1_767_225_600;
 /** OpenAI chat completions, as far as usage, streams and errors go. */
 export const openai: StubProvider = {
   name: 'openai',
-  keyOf: (headers) => /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1],
+  keyOf: bearerOf,
   error(status, message) {
     const type = status >= 500 ? 'server_error' : 'invalid_request_error';
     return { error: { message, type, param: null, code: status === 401 ? 'invalid_api_key' : null } };

@@ -43,6 +43,10 @@ export function pieces(answer: StubAnswer): string[] {
   return parts;
 }
 
+export function bearerOf(headers: IncomingHttpHeaders): string | undefined {
+  return /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+}
+
 export function numberAt(request: StubRequest, key: string): number | undefined {
   const value = request[key];
   return typeof value === 'number' ? value : undefined;

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { anthropic } from './anthropic.ts';
 import { DEFAULT_BEHAVIOUR, type StubBehaviour } from './behaviour.ts';
 import { control } from './control.ts';
+import { STUB_KEYS } from './keys.ts';
 import { OPENAI_MODELS, openai } from './openai.ts';
 import { numberAt, type StubAnswer, type StubProvider, type StubRequest } from './provider.ts';
 import { type StubRecord, StubRecords } from './records.ts';
@@ -43,7 +44,7 @@ export interface Stub {
 const BODY_MAX_BYTES = 64 * 1024 * 1024;
 
 export async function startStub(options: StubOptions = {}): Promise<Stub> {
-  const keys = options.keys ?? { openai: 'stub-openai-key', anthropic: 'stub-anthropic-key' };
+  const keys = options.keys ?? STUB_KEYS;
   const records = new StubRecords(options.recordsMax ?? 10_000);
   const waiting = new Set<() => void>();
   let behaviour: StubBehaviour = DEFAULT_BEHAVIOUR;
