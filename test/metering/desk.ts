@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../src/core/clock.ts';
+import { mintDecisionId } from '../../src/core/ids.ts';
+import { holdToFields } from '../../src/ledger/fields.ts';
+import type { HeldSpend, Hold } from '../../src/ledger/hold.ts';
+import { openSqliteLedger, type SqliteLedger, type SqliteLedgerOptions } from '../../src/ledger/sqlite-ledger.ts';
+import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
+import type { LimitStore } from '../../src/limits/store.ts';
+import type { LogEntry } from '../../src/metering/entry.ts';
+import { Meter, type MeterPorts } from '../../src/metering/meter.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import type { Scope } from '../support/scope.ts';
+import { tempDir } from '../support/temp.ts';
+import { DECIDED_MS, entryOf, holdOf, MODELS, spendOf, TABLES, usageOf } from './fixtures.ts';
+
+export const SETTLE_WITHIN_MS = 1_500_000;
+
+/** One of each unit, in windows that last the test, and a slot. */
+export const SPENDS: readonly HeldSpend[] = [
+  spendOf({ unit: 'requests', reserved: 1 }),
+  spendOf({ unit: 'tokens', reserved: 300 }),
+  spendOf({ unit: 'charge', reserved: 2202 }),
+  spendOf({ unit: 'cost', reserved: 1102 }),
+  spendOf({ unit: 'requests', reserved: 1, kind: 'slots', limit: 'in-flight' }),
+];
+
+/** A meter over the real memory store and a real SQLite ledger in a directory of its own. */
+export class Desk {
+  nowMs = DECIDED_MS;
+  readonly clock: Clock = { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs };
+  readonly store: MemoryLimitStore;
+  readonly ledger: SqliteLedger;
+  readonly #file: string;
+  meter: Meter;
+
+  constructor(ledger: SqliteLedger, file: string) {
+    this.ledger = ledger;
+    this.#file = file;
+    this.store = new MemoryLimitStore(this.clock, { settleWithinMs: SETTLE_WITHIN_MS });
+    this.meter = this.newMeter();
+  }
+
+  /** Another meter on the same store and ledger, as after a restart. */
+  newMeter(other: Partial<MeterPorts> = {}): Meter {
+    return new Meter({
+      store: this.store,
+      ledger: this.ledger,
+      clock: this.clock,
+      prices: (version) => (version === holdOf().priceVersion ? TABLES : undefined),
+      policy: () => ({ models: MODELS }) as Policy,
+      settings: { settleWithinMs: SETTLE_WITHIN_MS },
+      ...other,
+    });
+  }
+
+  /** A hold of this ledger, reserved in the store as a decision does it. Not yet given to the meter. */
+  async reserve(some: Partial<Hold> = {}): Promise<Hold> {
+    const hold = holdOf({ decisionId: mintDecisionId(this.ledger.id, this.nowMs), spends: SPENDS, ...some });
+    const answer = await this.store.reserve(this.#askOf(hold));
+    if (answer.outcome !== 'admitted') throw new Error(`expected \`admitted\`, got \`${answer.outcome}\``);
+    return hold;
+  }
+
+  async admit(some: Partial<Hold> = {}): Promise<Hold> {
+    const hold = await this.reserve(some);
+    this.meter.admit(hold);
+    return hold;
+  }
+
+  /** What each of SPENDS' counters has used, by limit. */
+  async used(): Promise<Record<string, number>> {
+    const answer = await this.store.reserve(this.#askOf(holdOf({ spends: SPENDS })), { dry: true });
+    if (answer.outcome !== 'admitted' && answer.outcome !== 'refused') throw new Error(answer.outcome);
+    return Object.fromEntries(SPENDS.map(({ limit }, index) => [limit, answer.states[0]?.[index]?.used ?? -1]));
+  }
+
+  /** Rows of the ledger once all that was queued is on disk. */
+  async rows(sql: string, ...values: string[]): Promise<readonly Record<string, unknown>[]> {
+    await this.ledger.flush();
+    const db = new DatabaseSync(this.#file, { readOnly: true });
+    try {
+      return db
+        .prepare(sql)
+        .all(...values)
+        .map((row) => ({ ...row }));
+    } finally {
+      db.close();
+    }
+  }
+
+  /** Ends of a decision, oldest first, as `rank kind source charge cost`. */
+  async ends({ decisionId }: Hold): Promise<readonly string[]> {
+    const rows = await this.rows(
+      'SELECT rank, kind, source, charge, cost FROM ends WHERE decision_id = ? ORDER BY rank',
+      decisionId,
+    );
+    return rows.map((row) => Object.values(row).join(' '));
+  }
+
+  /** What is booked for a decision in all. */
+  async booked({ decisionId }: Hold): Promise<Record<string, unknown>> {
+    const sums =
+      'SELECT coalesce(sum(quantity), 0) AS tokens, coalesce(sum(charge), 0) AS charge, coalesce(sum(cost), 0) AS cost';
+    return (await this.rows(`${sums} FROM lines WHERE decision_id = ?`, decisionId))[0]!;
+  }
+
+  async flags({ decisionId }: Hold): Promise<string> {
+    const rows = await this.rows('SELECT flags FROM ends WHERE decision_id = ? ORDER BY rank DESC', decisionId);
+    return String(rows[0]?.['flags']);
+  }
+
+  #askOf(hold: Hold): Parameters<LimitStore['reserve']>[0] {
+    return {
+      id: hold.decisionId,
+      mintedAt: this.nowMs,
+      expiresAt: hold.expiresAtMs,
+      customer: hold.customer,
+      from: 0,
+      until: Number.MAX_SAFE_INTEGER,
+      candidates: [
+        hold.spends.map(({ reserved, ...ref }) => ({ ...ref, amount: reserved, ceiling: 1e12, observe: false })),
+      ],
+    };
+  }
+}
+
+export async function openDesk(scope: Scope, options: Omit<SqliteLedgerOptions, 'file'> = {}): Promise<Desk> {
+  const file = join(await tempDir(scope), 'ledger.sqlite');
+  const ledger = await openSqliteLedger({ ...options, file });
+  scope.after(() => ledger.close());
+  return new Desk(ledger, file);
+}
+
+/** The last entry of a request that used 90 tokens of input and 20 of output: charge 380, cost 190. */
+export function endEntry(hold: Hold, some: Partial<LogEntry> = {}): LogEntry {
+  return entryOf({ decision: new Map<string, string>(holdToFields(hold)), usage: usageOf(90, 20), ...some });
+}
