@@ -161,7 +161,12 @@ export interface AccessQuestion {
 
 /** `denied`: a deny rule matched. `unlisted`: no allow rule did. `rule` is its name, `reason` its text. */
 export type AccessAnswer =
-  | { readonly outcome: 'allowed'; readonly rule: string }
+  | {
+      readonly outcome: 'allowed';
+      readonly rule: string;
+      /** The deny rule that would have matched, were it not on `enforce: observe`; absent: none. */
+      readonly observed?: { readonly rule: string; readonly reason: string | undefined };
+    }
   | { readonly outcome: 'denied'; readonly rule: string; readonly reason: string | undefined }
   | { readonly outcome: 'blocked'; readonly what: 'account' | 'credential' | 'actor' | 'model' }
   | { readonly outcome: 'unlisted' };

@@ -1,0 +1,56 @@
+import { Command } from 'commander';
+import { type LoadedBundle, loadBundle } from '../policy/bundle.ts';
+import { formatProblem, type Problem } from '../policy/problem.ts';
+
+/** Exit codes of `tollgate check`: valid (warnings allowed), invalid, and wrong usage. */
+const EXIT = { valid: 0, invalid: 1, usage: 2 } as const;
+
+/** `tollgate check DIR [--json]`: judges a bundle, changes nothing. Sets the process's exit code. */
+export function checkCommand(): Command {
+  return new Command('check')
+    .description('judge a policy bundle and its tollgate.yaml')
+    .argument('<dir>', 'directory of the bundle')
+    .option('--json', 'print one JSON object instead of lines for people')
+    .addHelpText(
+      'after',
+      `
+Each problem is one line, \`file:line:column: error|warning rule: text [controls]\`.
+Exit codes: 0 valid (warnings allowed), 1 invalid, 2 wrong usage.
+
+Example:
+  $ tollgate check ./bundle
+  plans.yaml:12:31: error name-unknown: \`plans.growth.prices\`: expected a price list of plans.yaml, found \`standrad\`; did you mean \`standard\`? [PR.PS-01]
+  1 error, 0 warnings`,
+    )
+    .exitOverride((exit) => {
+      process.exit(exit.exitCode === 0 ? EXIT.valid : EXIT.usage);
+    })
+    .action(async (dir: string, options: { json?: boolean }) => {
+      const loaded = await loadBundle(dir);
+      const valid = loaded.policy !== undefined && loaded.settings !== undefined;
+      process.stdout.write(options.json === true ? asJson(loaded, valid) : asLines(loaded, valid));
+      process.exitCode = valid ? EXIT.valid : EXIT.invalid;
+    });
+}
+
+function asLines({ problems, warnings, dropped, version, policy }: LoadedBundle, valid: boolean): string {
+  const lines = inOrder([...problems, ...warnings]).map(formatProblem);
+  if (dropped > 0) lines.push(`and ${dropped} more`);
+  lines.push(`${count(problems.length, 'error')}, ${count(warnings.length, 'warning')}`);
+  if (valid && policy !== undefined) lines.push(`valid: version ${version}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function asJson({ problems, warnings, dropped, unserved, version }: LoadedBundle, valid: boolean): string {
+  return `${JSON.stringify({ valid, version, problems, warnings, dropped, unserved }, null, 2)}\n`;
+}
+
+function inOrder(all: readonly Problem[]): readonly Problem[] {
+  return all.toSorted((a, b) =>
+    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
+  );
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,72 @@
+/** Loads a bundle's directory: every problem at once, and what may be used if there is none. */
+import { compilePolicy } from './compile.ts';
+import { type BundleFile, readBundleFiles, versionOf } from './directory.ts';
+import { readDocuments } from './documents.ts';
+import type { Policy } from './policy.ts';
+import { type Problem, Problems } from './problem.ts';
+import { compileSettings, type Settings } from './settings.ts';
+import { unserved } from './unserved.ts';
+
+export interface LoadedBundle {
+  /** Undefined: at least one error in the bundle's files. */
+  readonly policy: Policy | undefined;
+  /** Undefined: at least one error in tollgate.yaml. All defaults where there is no such file. */
+  readonly settings: Settings | undefined;
+  /** Errors, by file, line, column. */
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  /** Problems beyond the first 1000. */
+  readonly dropped: number;
+  /** What the bundle asks for and this version does not serve yet, one sentence each. */
+  readonly unserved: readonly string[];
+  /** Hash of the bundle's files, 16 hex digits; the policy's version. */
+  readonly version: string;
+}
+
+/**
+ * Reads, checks and compiles the bundle in `dir`. Never throws for what is wrong in it, not even for a directory that is
+ * not there: that is a problem like the others. Reads files, writes nothing. 10 000 accounts take about a second, on the
+ * calling thread.
+ */
+export async function loadBundle(dir: string): Promise<LoadedBundle> {
+  const listing = new Problems();
+  const files = await readBundleFiles(dir, listing);
+  return judge(dir, files, listing);
+}
+
+/** Reads and checks tollgate.yaml of `dir` alone. For tools that need no policy. */
+export async function loadSettings(dir: string): Promise<Pick<LoadedBundle, 'settings' | 'problems' | 'warnings'>> {
+  const files = await readBundleFiles(dir, new Problems());
+  const problems = new Problems();
+  const settings = await compileSettings(dir, fileOf(files), { lastsMaxMs: 0 }, problems);
+  return { settings: problems.errors === 0 ? settings : undefined, ...split(problems.sorted()) };
+}
+
+async function judge(dir: string, files: readonly BundleFile[], problems: Problems): Promise<LoadedBundle> {
+  const version = versionOf(files);
+  const documents = readDocuments(files, problems);
+  const policy = documents === undefined ? undefined : compilePolicy(documents, version, problems);
+  const sound = policy !== undefined && problems.errors === 0;
+  const lastsMaxMs = Math.max(0, ...[...(policy?.routes.values() ?? [])].map((route) => route.lastsMaxMs));
+  const errorsBefore = problems.errors;
+  const settings = await compileSettings(dir, fileOf(files), { lastsMaxMs }, problems);
+  return {
+    policy: sound ? policy : undefined,
+    settings: problems.errors === errorsBefore ? settings : undefined,
+    ...split(problems.sorted()),
+    dropped: problems.dropped,
+    unserved: documents === undefined ? [] : unserved(documents),
+    version,
+  };
+}
+
+function fileOf(files: readonly BundleFile[]): BundleFile | undefined {
+  return files.find(({ role }) => role === 'settings');
+}
+
+function split(all: readonly Problem[]): Pick<LoadedBundle, 'problems' | 'warnings'> {
+  return {
+    problems: all.filter(({ severity }) => severity === 'error'),
+    warnings: all.filter(({ severity }) => severity === 'warning'),
+  };
+}

@@ -1,0 +1,86 @@
+/** keys/*.yaml: API keys, as digests only. */
+import type { Document } from './documents.ts';
+import { type Known, refer } from './names.ts';
+import type { AccountPolicy, ApiKey } from './policy.ts';
+import { type Problems, show } from './problem.ts';
+import { DAY_MS, parseDate, parseDuration } from './quantity.ts';
+import type { AccessFile, KeysFile } from './schema.ts';
+import type { Source } from './source.ts';
+
+export interface KeyContext {
+  readonly access: AccessFile;
+  readonly classes: Known;
+  readonly problems: Problems;
+  account(path: string): AccountPolicy | undefined;
+}
+
+export function compileKeys(
+  documents: readonly Document<KeysFile>[],
+  context: KeyContext,
+): ReadonlyMap<string, ApiKey> {
+  const keys = new Map<string, ApiKey>();
+  const places = new Map<string, string>();
+  for (const { source, data } of documents) {
+    for (const [id, entry] of Object.entries(data)) {
+      const first = places.get(id);
+      if (first !== undefined) {
+        context.problems.report('name-duplicate', source.at([id], 'key'), {
+          text: `key \`${id}\` is already declared in ${first}`,
+        });
+        continue;
+      }
+      places.set(id, source.ref([id]));
+      keys.set(id, compileKey(id, entry, source, context));
+    }
+  }
+  return keys;
+}
+
+function compileKey(id: string, entry: KeysFile[string], source: Source, context: KeyContext): ApiKey {
+  const { access, classes, problems } = context;
+  const [, pepper = '', digest = ''] = entry.digest.split(':');
+  const createdMs = parseDate(entry.created) ?? 0;
+  const lastMs = parseDate(entry.expires) ?? 0;
+  if (lastMs < createdMs) {
+    problems.report('credential-lifetime', source.at([id, 'expires']), {
+      expected: `a day not before \`${entry.created}\``,
+      found: show(entry.expires),
+    });
+  }
+  // Whoever shortens `age_max` must not be blocked by keys that are older: they end when it says.
+  const ageMax = access.credentials?.age_max;
+  const oldMs = ageMax === undefined ? Number.POSITIVE_INFINITY : createdMs + (parseDuration(ageMax) ?? 0);
+  const expiresMs = Math.min(lastMs + DAY_MS, oldMs);
+  if (lastMs > oldMs) {
+    problems.report('credential-age', source.at([id, 'expires']), {
+      expected: `a day within \`age_max\` (${ageMax}) of \`${entry.created}\``,
+      found: `${show(entry.expires)}; the key ends earlier`,
+    });
+  }
+  if (entry.environment !== access.environment) {
+    problems.report('credential-environment', source.at([id, 'environment']), {
+      expected: `\`${access.environment}\`, the environment of this deployment`,
+      found: `${show(entry.environment)}; the key is refused here`,
+    });
+  }
+  if (context.account(entry.account) === undefined) {
+    problems.report('credential-account', source.at([id, 'account']), {
+      text: `account \`${entry.account}\` is not declared; the key is refused`,
+    });
+  }
+  refer(entry.class, classes, { source, path: [id, 'class'], owned: false }, problems);
+  return Object.freeze({
+    id,
+    account: entry.account,
+    pepper,
+    digest: Buffer.from(digest, 'base64url'),
+    kind: entry.kind,
+    class: entry.class,
+    environment: entry.environment,
+    owner: entry.owner,
+    createdMs,
+    expiresMs,
+    revoked: entry.revoked ?? false,
+    shared: entry.shared ?? false,
+  });
+}

@@ -1,0 +1,201 @@
+/** plans.yaml's plans: entitlements, limits, ladders. */
+
+import type { Enforce } from '../core/units.ts';
+import { readCondition } from './condition.ts';
+import type { Document } from './documents.ts';
+import { lintLadder } from './ladder-lint.ts';
+import { compileLimit, type LimitContext, weakest } from './limit-entry.ts';
+import { refer, referAll } from './names.ts';
+import type { Entitlement, LadderStep, Limit, Plan, PriceTables } from './policy.ts';
+import { nearest, type Problems, show } from './problem.ts';
+import type { PlanEntry, PlansFile } from './schema.ts';
+import type { Path, Source } from './source.ts';
+
+export interface PlanContext extends LimitContext {
+  readonly prices: PriceTables;
+  /** Dialects by route, for routes that have one. */
+  readonly dialects: ReadonlyMap<string, string | undefined>;
+  /** `enforce` of the whole bundle. */
+  readonly enforce: Enforce;
+}
+
+export interface CompiledPlan {
+  readonly plan: Plan;
+  /** `off` ones too: overrides and ladders may name them. */
+  readonly limits: readonly Limit[];
+}
+
+export function compilePlans(document: Document<PlansFile>, context: PlanContext): ReadonlyMap<string, CompiledPlan> {
+  const plans = new Map<string, CompiledPlan>();
+  for (const [name, entry] of Object.entries(document.data.plans)) {
+    plans.set(name, compilePlan(name, entry, document, context));
+  }
+  lintCosts(document, context);
+  return plans;
+}
+
+function compilePlan(
+  name: string,
+  entry: PlanEntry,
+  { source, data }: Document<PlansFile>,
+  context: PlanContext,
+): CompiledPlan {
+  const path = ['plans', name];
+  const { problems, prices } = context;
+  const lists = {
+    what: 'a price list',
+    names: new Map(Object.entries(data.prices)),
+    broken: source.dropped,
+    file: source.file,
+  };
+  refer(entry.prices, lists, { source, path: [...path, 'prices'], owned: true }, problems);
+  const enforce = weakest([entry.enforce, data.enforce]);
+  const entitlements = entry.entitlements.map((each, index) =>
+    compileEntitlement(each, { source, path: [...path, 'entitlements', index] }, context),
+  );
+  lintPrices(entry, entitlements, { source, path, problems, prices });
+  const within = [enforce, context.enforce];
+  const limits = compileLimits(
+    entry.limits ?? [],
+    { source, path: [...path, 'limits'], within, traffic: false },
+    context,
+  );
+  const ladder = compileLadder(entry, { source, path: [...path, 'ladder'], problems });
+  const plan: Plan = Object.freeze({
+    name,
+    prices: entry.prices,
+    billEstimated: entry.bill_estimated ?? true,
+    entitlements: Object.freeze(entitlements),
+    ladder,
+    enforce,
+  });
+  const { catalog } = context.models;
+  lintLadder({ plan, entry, limits, catalog, prices, known: context.models.known, source, path, problems });
+  return { plan, limits };
+}
+
+/** Limits of one list: each compiled, names unique within it. */
+export function compileLimits(
+  entries: NonNullable<PlanEntry['limits']>,
+  site: Parameters<typeof compileLimit>[1],
+  context: LimitContext,
+): readonly Limit[] {
+  const seen = new Set<string>();
+  const limits: Limit[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const path = [...site.path, index];
+    if (seen.has(entry.name)) {
+      context.problems.report('name-duplicate', site.source.at([...path, 'name']), {
+        text: `a limit \`${entry.name}\` stands above`,
+      });
+    }
+    seen.add(entry.name);
+    const limit = compileLimit(entry, { ...site, path }, context);
+    if (limit === undefined) site.source.dropped.add(entry.name);
+    else limits.push(limit);
+  }
+  return Object.freeze(limits);
+}
+
+function compileEntitlement(
+  entry: PlanEntry['entitlements'][number],
+  { source, path }: { readonly source: Source; readonly path: Path },
+  { routes, classes, models, dialects, problems }: PlanContext,
+): Entitlement {
+  const reference = (key: string) => ({ source, path: [...path, key], owned: false });
+  const entitlement = {
+    routes: referAll(entry.routes, routes, reference('routes'), problems) ?? new Set<string>(),
+    models: models.resolve(entry.models, { source, path: [...path, 'models'] }),
+    classes: referAll(entry.classes, classes, reference('classes'), problems) ?? new Set<string>(),
+  };
+  for (const [index, pattern] of entry.models.entries()) {
+    const model = models.catalog.byName.get(pattern);
+    const spoken = [...entitlement.routes]
+      .map((route) => dialects.get(route))
+      .filter((dialect) => dialect !== undefined);
+    if (model === undefined || spoken.length === 0 || spoken.some((dialect) => model.dialects.has(dialect))) continue;
+    problems.report('model-unserved', source.at([...path, 'models', index]), {
+      text: `no route of this entitlement speaks a dialect of provider \`${model.provider}\`; model \`${model.name}\` is not served here`,
+    });
+  }
+  return Object.freeze(entitlement);
+}
+
+/** Every model that a plan sells has a price in its list. */
+function lintPrices(
+  entry: PlanEntry,
+  entitlements: readonly Entitlement[],
+  at: { readonly source: Source; readonly path: Path; readonly problems: Problems; readonly prices: PriceTables },
+): void {
+  const table = at.prices.charge[entry.prices];
+  if (table === undefined) return;
+  const reported = new Set<string>();
+  for (const [index, { models }] of entitlements.entries()) {
+    for (const model of models) {
+      if (Object.hasOwn(table, model) || reported.has(model) || at.source.dropped.has(model)) continue;
+      reported.add(model);
+      const literal = entry.entitlements[index]!.models.indexOf(model);
+      const path = [...at.path, 'entitlements', index, 'models', ...(literal < 0 ? [] : [literal])];
+      at.problems.report('price-missing', at.source.at(path), {
+        text: `model \`${model}\` has no price in list \`${entry.prices}\``,
+        nearest: nearest(model, Object.keys(table)),
+      });
+    }
+  }
+}
+
+/** A priced model whose provider's cost is not known has no margin to show. */
+function lintCosts({ source, data }: Document<PlansFile>, { prices, models, problems }: PlanContext): void {
+  for (const [list, table] of Object.entries(data.prices)) {
+    if (typeof table['like'] === 'string') continue;
+    for (const name of Object.keys(table)) {
+      const model = models.catalog.byName.get(name);
+      if (model === undefined) {
+        const reference = { source, path: ['prices', list, name], owned: false };
+        refer(name, models.known, reference, problems);
+      } else if (!Object.hasOwn(prices.cost[model.provider] ?? {}, name)) {
+        problems.report('cost-missing', source.at(['prices', list, name], 'key'), {
+          text: `model \`${name}\` has no cost under provider \`${model.provider}\``,
+        });
+      }
+    }
+  }
+  for (const provider of Object.keys(data.costs ?? {})) {
+    refer(provider, models.providers, { source, path: ['costs', provider], owned: false }, problems);
+  }
+}
+
+/** Rows with the same `from` are the conditions of one step. */
+function compileLadder(
+  entry: PlanEntry,
+  { source, path, problems }: { readonly source: Source; readonly path: Path; readonly problems: Problems },
+): ReadonlyMap<string, LadderStep> {
+  const steps = new Map<string, { from: string; use: string; when: { limit: string; percent: number }[] }>();
+  for (const [index, row] of (entry.ladder ?? []).entries()) {
+    const { limit, percent } = readCondition(row.at);
+    if (percent > 100) {
+      problems.report('value-wrong', source.at([...path, index, 'at']), {
+        expected: 'a percent from 1 to 100',
+        found: show(row.at),
+      });
+    }
+    const step = steps.get(row.from) ?? { from: row.from, use: row.use, when: [] };
+    if (step.use !== row.use) {
+      problems.report('ladder-conflict', source.at([...path, index, 'use']), {
+        expected: `\`${step.use}\`, as the step from \`${row.from}\` above says`,
+        found: show(row.use),
+      });
+    }
+    if (step.when.some((each) => each.limit === limit)) {
+      problems.report('ladder-conflict', source.at([...path, index, 'at']), {
+        text: `limit \`${limit}\` is already a condition of the step from \`${row.from}\``,
+      });
+    } else step.when.push(Object.freeze({ limit, percent }));
+    steps.set(row.from, step);
+  }
+  for (const step of steps.values()) {
+    Object.freeze(step.when);
+    Object.freeze(step);
+  }
+  return steps;
+}

@@ -1,0 +1,324 @@
+/**
+ * The grammar of the bundle's files, declared once. Each leaf's description completes "expected …". What a text means
+ * beyond its form (amounts, names of other things) is for the compiler.
+ */
+import * as z from 'zod';
+import { AMOUNT_FORM } from './amount.ts';
+import { DIALECTS, PARTITIONS } from './policy.ts';
+import { parseCount, parseDate, parseDuration, parsePercent, parseSize } from './quantity.ts';
+import { Decimal } from './source.ts';
+
+/** Entries of one list or mapping, but for accounts and keys. */
+const ENTRIES_MAX = 10_000;
+
+function text(pattern: RegExp, expected: string) {
+  return z.string().regex(pattern).describe(expected);
+}
+
+function checked(accepts: (text: string) => unknown, expected: string) {
+  return z
+    .string()
+    .refine((value) => accepts(value) !== undefined)
+    .describe(expected);
+}
+
+function list<T extends z.ZodType>(item: T, expected: string) {
+  return z.array(item).min(1).max(ENTRIES_MAX).describe(`a list of ${expected}`);
+}
+
+export const name = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/, 'a name ([A-Za-z][A-Za-z0-9._-]{0,63})');
+export const className = text(/^[a-z][a-z0-9_-]{0,31}$/, 'a class ([a-z][a-z0-9_-]{0,31})');
+export const modelName = text(/^[A-Za-z0-9._:/@-]{1,128}$/, 'a model name ([A-Za-z0-9._:/@-]{1,128})');
+export const modelPattern = text(
+  /^[A-Za-z0-9._:/@*-]{1,128}$/,
+  'a model name or pattern ([A-Za-z0-9._:/@*-]{1,128}), `*` for any characters',
+);
+const part = '(?!\\.{1,2}(?:/|$))[a-z0-9._-]{1,64}';
+export const ACCOUNT_PATH = new RegExp(`^${part}(?:/${part}){0,7}$`);
+export const accountPath = z
+  .string()
+  .max(256)
+  .regex(ACCOUNT_PATH)
+  .describe('an account like `acme/search` (parts of [a-z0-9._-]{1,64}, at most 8)');
+export const accountPattern = text(
+  new RegExp(`^(?:\\*\\*|${part}(?:/${part}){0,7}(?:/\\*\\*)?)$`),
+  'an account like `acme/search`, or `acme/**` for it and all below it',
+);
+export const owner = text(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an owner like `team@acme.example`');
+export const enforce = z.enum(['on', 'observe', 'off']).describe('`on`, `observe` or `off`');
+export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`');
+export const size = checked(parseSize, 'a size like `64KiB` or `4MiB`');
+export const date = checked(parseDate, 'a day like `2026-01-31`');
+const percent = checked((value) => {
+  const parsed = parsePercent(value);
+  return parsed !== undefined && parsed >= 10_000 && parsed % 10_000 === 0 ? parsed : undefined;
+}, 'a percent from `1%` to `100%`');
+const count = z
+  .union([z.int(), z.string(), z.instanceof(Decimal)])
+  .refine((value) => parseCount(value) !== undefined)
+  .describe('a whole number like `400` or `128k`, below 2^53');
+const decimal = z.union([z.int().nonnegative(), z.instanceof(Decimal)]).describe('an amount of money like `1.25`');
+const label = text(/^[A-Za-z0-9][A-Za-z0-9._ /:@+-]{0,127}$/, 'a text of [A-Za-z0-9._ /:@+-]; numbers in quotes');
+const labels = z.record(name, label).describe('a mapping of texts');
+const sentence = z.string().min(1).max(200).describe('a text of up to 200 characters');
+const flag = z.boolean().describe('`true` or `false`');
+const kind = z.enum(['human', 'service', 'agent']).describe('`human`, `service` or `agent`');
+const environment = text(/^[a-z][a-z0-9-]{0,31}$/, 'an environment ([a-z][a-z0-9-]{0,31})');
+const https = text(/^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/, 'an https URL without query');
+
+const match = z.strictObject({
+  accounts: list(accountPattern, 'accounts'),
+  routes: list(name, 'routes').optional(),
+  models: list(modelPattern, 'models or patterns').optional(),
+  model_labels: labels.optional(),
+});
+
+export const accessSchema = z.strictObject({
+  owner,
+  environment,
+  enforce: enforce.optional(),
+  credentials: z
+    .strictObject({
+      age_max: duration.optional(),
+      rotation_overlap: duration.optional(),
+      unused_after: duration.optional(),
+    })
+    .optional(),
+  issuers: z
+    .record(
+      name,
+      z.strictObject({
+        issuer: https,
+        jwks: https,
+        audience: sentence,
+        algorithms: list(
+          z
+            .enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'])
+            .describe('an asymmetric algorithm like `ES256`'),
+          'asymmetric algorithms',
+        ),
+        type: sentence,
+        age_max: duration,
+        account: text(
+          /^[a-z0-9._-]{1,64}(?:\/(?:[a-z0-9._-]{1,64}|\{[A-Za-z0-9_]{1,64}\})){0,7}$/,
+          'an account whose first part is literal, with whole parts from claims, like `acme/{team}`',
+        ),
+        actor: text(/^\{[A-Za-z0-9_]{1,64}\}$/, 'a claim like `{sub}`').optional(),
+        kind,
+        class: className,
+        owner: owner.optional(),
+      }),
+    )
+    .optional(),
+  certificates: list(
+    z.strictObject({ id: sentence, account: accountPath, kind, class: className, owner: owner.optional() }),
+    'certificates',
+  ).optional(),
+  rules: list(
+    z.strictObject({
+      name,
+      deny: match.optional(),
+      allow: match.optional(),
+      reason: sentence.optional(),
+      enforce: enforce.optional(),
+      owner: owner.optional(),
+    }),
+    'rules',
+  ),
+  blocked: z
+    .strictObject({
+      accounts: list(accountPattern, 'accounts').optional(),
+      credentials: list(sentence, 'credential ids').optional(),
+      actors: list(sentence, 'actors').optional(),
+      models: list(modelPattern, 'models or patterns').optional(),
+    })
+    .optional(),
+});
+export type AccessFile = z.infer<typeof accessSchema>;
+
+export const limitSchema = z.strictObject({
+  name,
+  max: z.string().describe(AMOUNT_FORM),
+  burst: count.optional(),
+  each: z
+    .enum(PARTITIONS)
+    .describe(`one of \`${PARTITIONS.join('`, `')}\``)
+    .optional(),
+  routes: list(name, 'routes').optional(),
+  models: list(modelPattern, 'models or patterns').optional(),
+  classes: list(className, 'classes').optional(),
+  ceiling: z.record(className, percent).describe('a percent for each class').optional(),
+  warn: list(percent, 'percents').optional(),
+  estimate: z.enum(['full', 'assumed']).describe('`full` or `assumed`').optional(),
+  store_down: z.enum(['closed', 'local', 'open']).describe('`closed`, `local` or `open`').optional(),
+  on_expiry: z.enum(['keep', 'release']).describe('`keep` or `release`').optional(),
+  enforce: enforce.optional(),
+});
+export type LimitEntry = z.infer<typeof limitSchema>;
+
+const stepSchema = z.strictObject({
+  at: text(/^[1-9][0-9]{0,2}% of [A-Za-z][A-Za-z0-9._-]{0,63}$/, 'a condition like `80% of monthly-spend`'),
+  from: modelName,
+  use: modelName,
+});
+export type StepEntry = z.infer<typeof stepSchema>;
+
+const priceRow = z.strictObject({
+  from: date,
+  per: text(/^[1-9][0-9]{0,6}[kM]? tokens$/, 'a measure like `1M tokens`'),
+  input_over: count.optional(),
+  input: decimal,
+  output: decimal,
+  cache_read: decimal.optional(),
+  cache_write_5m: decimal.optional(),
+  cache_write_1h: decimal.optional(),
+  reasoning: decimal.optional(),
+});
+export type PriceEntry = z.infer<typeof priceRow>;
+const priceTable = z.record(modelName, list(priceRow, 'price rows')).describe('price rows for each model');
+const derivedPrices = z.strictObject({
+  like: name,
+  discount: checked(parsePercent, 'a percent like `12%` or `12.5%`'),
+});
+
+export const plansSchema = z.strictObject({
+  owner,
+  currency: text(/^[A-Z]{3}$/, 'a currency of ISO 4217 like `USD`'),
+  enforce: enforce.optional(),
+  plans: z
+    .record(
+      name,
+      z.strictObject({
+        prices: name,
+        bill_estimated: flag.optional(),
+        entitlements: list(
+          z.strictObject({
+            routes: list(name, 'routes'),
+            models: list(modelPattern, 'models or patterns'),
+            classes: list(className, 'classes'),
+          }),
+          'entitlements',
+        ),
+        limits: list(limitSchema, 'limits').optional(),
+        ladder: list(stepSchema, 'steps').optional(),
+        enforce: enforce.optional(),
+        owner: owner.optional(),
+      }),
+    )
+    .describe('a mapping of plans'),
+  prices: z.record(name, z.union([derivedPrices, priceTable])).describe('a mapping of price lists'),
+  costs: z.record(name, priceTable).describe('costs by provider and model').optional(),
+});
+export type PlansFile = z.infer<typeof plansSchema>;
+export type PlanEntry = PlansFile['plans'][string];
+
+const overrideSchema = z.strictObject({
+  max: z.string().describe(AMOUNT_FORM),
+  burst: count.optional(),
+  until: date,
+  reason: sentence,
+  approved_by: owner,
+});
+
+export const accountSchema = z.strictObject({
+  plan: name.optional(),
+  owner: owner.optional(),
+  timezone: z.string().describe('a time zone like `Europe/Berlin`').optional(),
+  month_starts: z.int().min(1).max(28).describe('a day of the month from 1 to 28').optional(),
+  unlisted: z.enum(['allow', 'refuse']).describe('`allow` or `refuse`').optional(),
+  tags: labels.optional(),
+  limits: list(limitSchema, 'limits').optional(),
+  overrides: z.record(name, overrideSchema).describe('a mapping of limits to overrides').optional(),
+});
+export type AccountEntry = z.infer<typeof accountSchema>;
+export const accountsSchema = z.record(accountPath, accountSchema).describe('a mapping of accounts');
+export type AccountsFile = z.infer<typeof accountsSchema>;
+
+const canonicalPath = text(
+  /^\/(?:(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+)*\/?)?$/,
+  'a canonical path like `/v1/chat/completions`: no query, no `//`, no dot segments, nothing escaped',
+);
+
+export const trafficSchema = z.strictObject({
+  owner,
+  enforce: enforce.optional(),
+  routes: z
+    .record(
+      name,
+      z.strictObject({
+        match: z.strictObject({
+          method: z
+            .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
+            .describe('a method: `GET`, `POST`, `PUT`, `PATCH` or `DELETE`'),
+          path: canonicalPath,
+        }),
+        dialect: z
+          .enum(DIALECTS)
+          .describe(`a dialect: \`${DIALECTS.join('`, `')}\``)
+          .optional(),
+        metered: flag.optional(),
+        body_max: size.optional(),
+        lasts_max: duration.optional(),
+        stream_usage: z.enum(['add', 'require', 'estimate']).describe('`add`, `require` or `estimate`').optional(),
+        ledger_full: z.enum(['refuse', 'continue']).describe('`refuse` or `continue`').optional(),
+        forward_credential: flag.optional(),
+        enforce: enforce.optional(),
+        owner: owner.optional(),
+      }),
+    )
+    .describe('a mapping of routes'),
+  classes: list(className, 'classes').optional(),
+  runs: z.strictObject({ required_for: list(className, 'classes').optional(), idle: duration.optional() }).optional(),
+  limits: list(limitSchema, 'limits').optional(),
+});
+export type TrafficFile = z.infer<typeof trafficSchema>;
+
+export const modelsSchema = z.strictObject({
+  owner,
+  providers: z
+    .record(
+      name,
+      z.strictObject({
+        dialects: list(z.enum(DIALECTS).describe(`a dialect: \`${DIALECTS.join('`, `')}\``), 'dialects'),
+      }),
+    )
+    .describe('a mapping of providers'),
+  models: z
+    .record(
+      modelName,
+      z.strictObject({
+        provider: name,
+        labels: labels.optional(),
+        callers_say: list(modelName, 'model names').optional(),
+        provider_says: list(modelPattern, 'model names or patterns').optional(),
+        output_max: count,
+        output_assumed: count.optional(),
+        owner: owner.optional(),
+      }),
+    )
+    .describe('a mapping of models'),
+});
+export type ModelsFile = z.infer<typeof modelsSchema>;
+
+export const keyId = text(/^[a-z][a-z0-9]{5,31}$/, 'a public id ([a-z][a-z0-9]{5,31})');
+export const keysSchema = z
+  .record(
+    keyId,
+    z.strictObject({
+      account: accountPath,
+      digest: text(
+        /^hmac-sha256:v[1-9][0-9]{0,3}:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/,
+        'a digest `hmac-sha256:v1:<43 characters of base64url>`',
+      ),
+      kind,
+      class: className,
+      environment,
+      owner,
+      created: date,
+      expires: date,
+      revoked: flag.optional(),
+      shared: flag.optional(),
+    }),
+  )
+  .describe('a mapping of keys');
+export type KeysFile = z.infer<typeof keysSchema>;

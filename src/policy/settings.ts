@@ -1,0 +1,242 @@
+/** tollgate.yaml: how the process runs. Lies beside the bundle, judged by the same check, not part of its version. */
+
+import { stat } from 'node:fs/promises';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { isAbsolute, resolve } from 'node:path';
+import * as z from 'zod';
+import type { BundleFile } from './directory.ts';
+import { type Problems, show } from './problem.ts';
+import { parseDuration } from './quantity.ts';
+import { duration } from './schema.ts';
+import type { Path, Source } from './source.ts';
+import { validate } from './validate.ts';
+import { parseSource } from './yaml.ts';
+
+/** Where one of our servers listens. */
+export type Listen =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** Complete: every key has its value or its default. Paths are absolute. */
+export interface Settings {
+  readonly listen: {
+    /** ext_authz and rate limit. Default 127.0.0.1:18080. */
+    readonly check: Listen;
+    /** Access log. Default 127.0.0.1:18081. */
+    readonly accessLog: Listen;
+  };
+  /** SQLite file. Default `ledger.db` beside the bundle. */
+  readonly ledger: { readonly path: string };
+  /** Files of secrets that keys are digested under, by version; empty: no API key can be proved. */
+  readonly peppers: ReadonlyMap<string, string>;
+  /** Longest a Check may take where Envoy gives no deadline. Default 100, 10–10000. */
+  readonly deadlineMs: number;
+  /** How long after its minting a decision may be settled. Default 1500000, at least every `lasts_max` + 600000. */
+  readonly settleWithinMs: number;
+  /** Added to a route's `lasts_max` before its reservation expires. Default 60000, 1000–600000. */
+  readonly expiryGraceMs: number;
+  /** Counters of the memory store. Default 500000, 1000–10000000. */
+  readonly countersMax: number;
+  /** Ledger rows that may wait for the disk. Default 100000, 100–1000000. */
+  readonly queueMax: number;
+  /** Longest a ledger row waits for its group commit. Default 5, 1–100. */
+  readonly commitMs: number;
+  readonly log: (typeof LOG_LEVELS)[number];
+}
+
+const listen = z
+  .string()
+  .refine((text) => parseListen(text) !== undefined)
+  .describe('an address like `127.0.0.1:18080`, `[::1]:18080` or `unix:run/check.sock`');
+const fileName = z.string().min(1).max(1024).describe('the path of a file');
+const bound = z.int().describe('a whole number');
+
+export const settingsSchema = z.strictObject({
+  listen: z.strictObject({ check: listen.optional(), access_log: listen.optional() }).optional(),
+  plain_listen: z.boolean().describe('`true` or `false`').optional(),
+  ledger: z.strictObject({ path: fileName.optional() }).optional(),
+  peppers: z
+    .record(
+      z
+        .string()
+        .regex(/^v[1-9][0-9]{0,3}$/)
+        .describe('a version like `v1`'),
+      fileName,
+    )
+    .describe('a mapping of versions to files')
+    .optional(),
+  deadline: duration.optional(),
+  settle_within: duration.optional(),
+  expiry_grace: duration.optional(),
+  counters_max: bound.optional(),
+  queue_max: bound.optional(),
+  commit: duration.optional(),
+  log: z
+    .enum(LOG_LEVELS)
+    .describe(`one of \`${LOG_LEVELS.join('`, `')}\``)
+    .optional(),
+});
+type SettingsFile = z.infer<typeof settingsSchema>;
+
+const SECRET_BYTES_MIN = 32;
+const SECRET_BYTES_MAX = 16 * 1024;
+/** Nothing for others, nothing but reading for the group: 0640 or stricter. */
+const SECRET_MODE_FORBIDDEN = 0o137;
+/** Settlement stays open this much longer than the longest call. */
+const SETTLE_MARGIN_MS = 600_000;
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** What the policy demands of the settings. */
+export interface SettingsNeeds {
+  /** The longest `lasts_max` of a route; 0: not known. */
+  readonly lastsMaxMs: number;
+}
+
+/** Reads tollgate.yaml of `dir`; `file` undefined: all defaults. Every problem is reported; secret files are looked at, not read. */
+export async function compileSettings(
+  dir: string,
+  file: BundleFile | undefined,
+  needs: SettingsNeeds,
+  problems: Problems,
+): Promise<Settings | undefined> {
+  if (file === undefined) return settingsOf({}, dir);
+  const source = parseSource(file.file, file.bytes, problems);
+  if (source === undefined) return undefined;
+  const data = validate(source, settingsSchema, problems);
+  if (data === undefined) return undefined;
+  const settings = settingsOf(data, dir);
+  lintRanges(settings, data, source, problems);
+  lintListen(settings, data, source, problems);
+  lintSettling(settings, needs, source, problems);
+  await lintSecrets(settings, source, problems);
+  return settings;
+}
+
+/** `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; undefined for anything else. Port 0 lets the system choose. */
+export function parseListen(text: string): Listen | undefined {
+  if (text.startsWith('unix:')) {
+    const path = text.slice('unix:'.length);
+    // sun_path holds 108 bytes with its NUL; `@` would be an abstract socket, which no file mode guards.
+    return path === '' || path.startsWith('@') || Buffer.byteLength(path) > 107 ? undefined : { kind: 'unix', path };
+  }
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]{1,253})):(0|[1-9][0-9]{0,4})$/.exec(text);
+  if (match === null) return undefined;
+  const [, bracketed, plain, digits] = match;
+  const port = Number(digits);
+  if (port > 65_535 || (bracketed !== undefined && !isIPv6(bracketed))) return undefined;
+  return { kind: 'tcp', host: bracketed ?? plain ?? '', port };
+}
+
+/** Whether only this machine can reach it. */
+export function isLoopback(host: string): boolean {
+  if (isIPv4(host)) return LOOPBACK.check(host, 'ipv4');
+  if (isIPv6(host)) return LOOPBACK.check(host, 'ipv6');
+  return host === 'localhost';
+}
+
+function settingsOf(data: SettingsFile, dir: string): Settings {
+  const below = (path: string) => (isAbsolute(path) ? path : resolve(dir, path));
+  const at = (text: string | undefined, preset: string): Listen => {
+    const address = parseListen(text ?? preset)!;
+    return Object.freeze(address.kind === 'unix' ? { kind: 'unix' as const, path: below(address.path) } : address);
+  };
+  const ms = (text: string | undefined, presetMs: number) =>
+    text === undefined ? presetMs : (parseDuration(text) ?? presetMs);
+  return Object.freeze({
+    listen: Object.freeze({
+      check: at(data.listen?.check, '127.0.0.1:18080'),
+      accessLog: at(data.listen?.access_log, '127.0.0.1:18081'),
+    }),
+    ledger: Object.freeze({ path: below(data.ledger?.path ?? 'ledger.db') }),
+    peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
+    deadlineMs: ms(data.deadline, 100),
+    settleWithinMs: ms(data.settle_within, 25 * 60_000),
+    expiryGraceMs: ms(data.expiry_grace, 60_000),
+    countersMax: data.counters_max ?? 500_000,
+    queueMax: data.queue_max ?? 100_000,
+    commitMs: ms(data.commit, 5),
+    log: data.log ?? 'info',
+  });
+}
+
+function lintRanges(settings: Settings, data: SettingsFile, source: Source, problems: Problems): void {
+  const ranges: readonly [key: keyof SettingsFile, value: number, min: number, max: number, expected: string][] = [
+    ['deadline', settings.deadlineMs, 10, 10_000, 'from `10ms` to `10s`'],
+    ['settle_within', settings.settleWithinMs, 1000, 7 * 86_400_000, 'from `1s` to `7d`'],
+    ['expiry_grace', settings.expiryGraceMs, 1000, 600_000, 'from `1s` to `10m`'],
+    ['counters_max', settings.countersMax, 1000, 10_000_000, 'from `1000` to `10000000`'],
+    ['queue_max', settings.queueMax, 100, 1_000_000, 'from `100` to `1000000`'],
+    ['commit', settings.commitMs, 1, 100, 'from `1ms` to `100ms`'],
+  ];
+  for (const [key, value, min, max, expected] of ranges) {
+    if (value < min || value > max)
+      problems.report('setting-range', source.at([key]), { expected, found: show(data[key]) });
+  }
+}
+
+/** A plain port that others can reach must be asked for by name. */
+function lintListen(settings: Settings, data: SettingsFile, source: Source, problems: Problems): void {
+  const { check, accessLog } = settings.listen;
+  for (const [key, address] of [
+    ['check', check],
+    ['access_log', accessLog],
+  ] as const) {
+    if (address.kind === 'unix' || isLoopback(address.host) || data.plain_listen === true) continue;
+    problems.report('listen-exposed', source.at(['listen', key]), {
+      expected: 'a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`',
+      found: show(data.listen?.[key]),
+    });
+  }
+  const same =
+    check.kind === 'unix' ? accessLog.kind === 'unix' && check.path === accessLog.path : isSamePort(check, accessLog);
+  if (same)
+    problems.report('value-wrong', source.at(['listen']), {
+      text: '`check` and `access_log` need addresses of their own',
+    });
+}
+
+function isSamePort(a: Extract<Listen, { kind: 'tcp' }>, b: Listen): boolean {
+  return b.kind === 'tcp' && a.port !== 0 && a.port === b.port && a.host === b.host;
+}
+
+function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source: Source, problems: Problems): void {
+  if (lastsMaxMs === 0 || settings.settleWithinMs >= lastsMaxMs + SETTLE_MARGIN_MS) return;
+  const expected = `at least the longest \`lasts_max\` of a route and 10 minutes (${(lastsMaxMs + SETTLE_MARGIN_MS) / 1000}s)`;
+  problems.report('setting-range', source.at(['settle_within']), {
+    expected,
+    found: `\`${settings.settleWithinMs / 1000}s\``,
+  });
+}
+
+async function lintSecrets(settings: Settings, source: Source, problems: Problems): Promise<void> {
+  for (const [version, file] of settings.peppers) {
+    const path: Path = ['peppers', version];
+    const found = await secretFault(file);
+    if (found === undefined) continue;
+    problems.report('secret-file', source.at(path), {
+      expected: `a readable file of ${SECRET_BYTES_MIN} bytes or more with mode 0640 or stricter`,
+      found,
+    });
+  }
+}
+
+async function secretFault(file: string): Promise<string | undefined> {
+  try {
+    const { mode, size, isFile } = await stat(file).then((each) => ({
+      mode: each.mode,
+      size: each.size,
+      isFile: each.isFile(),
+    }));
+    if (!isFile) return 'no file';
+    if ((mode & SECRET_MODE_FORBIDDEN) !== 0) return `mode 0${(mode & 0o777).toString(8)}`;
+    if (size < SECRET_BYTES_MIN) return `${size} bytes`;
+    return size > SECRET_BYTES_MAX ? `${size} bytes, more than ${SECRET_BYTES_MAX}` : undefined;
+  } catch (cause) {
+    return `nothing that can be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'})`;
+  }
+}

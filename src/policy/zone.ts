@@ -1,0 +1,34 @@
+/** Time zones of customers. */
+import { Temporal } from 'temporal-polyfill';
+
+const known = new Map<string, boolean>();
+/** There are some 600 names; whatever else is asked for is not remembered. */
+const KNOWN_MAX = 2000;
+
+/** Whether `zone` is an IANA name of this runtime, as it is written there; offsets like `+02:00` are not. */
+export function isZone(zone: string): boolean {
+  const seen = known.get(zone);
+  if (seen !== undefined) return seen;
+  const valid = /^(?:UTC|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/.test(zone) && resolves(zone);
+  if (known.size < KNOWN_MAX) known.set(zone, valid);
+  return valid;
+}
+
+/** Names of zones, for messages. */
+export function zoneNames(): readonly string[] {
+  return ['UTC', ...Intl.supportedValuesOf('timeZone')];
+}
+
+/** First instant after `day` (`2026-12-31`, inclusive) in `zone`, epoch ms. */
+export function endOfDayMs(day: string, zone: string): number {
+  return Temporal.PlainDate.from(day).add({ days: 1 }).toZonedDateTime(zone).epochMilliseconds;
+}
+
+function resolves(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
