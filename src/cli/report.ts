@@ -1,0 +1,64 @@
+import { Command, Option } from 'commander';
+import { FORMATS, type Format, renderReport } from '../ledger/render.ts';
+import type { Report } from '../ledger/report.ts';
+import { type ReportQuery, readDays, readDimensions } from '../ledger/report-query.ts';
+import { type LedgerOptions, readLedger } from './ledger-option.ts';
+
+interface ReportOptions extends LedgerOptions {
+  readonly by: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly zone: string;
+  readonly account?: string;
+  readonly format: Format;
+  readonly json?: boolean;
+  readonly refusals?: boolean;
+}
+
+/** `tollgate report`: who used what, what they pay, what it cost. Reads the ledger alone, also while `serve` writes it. */
+export function reportCommand(): Command {
+  return new Command('report')
+    .description('usage, charge, cost and margin from the ledger')
+    .option('--ledger <file>', 'the ledger file')
+    .option('--config <dir>', 'directory of the bundle, whose tollgate.yaml names the ledger')
+    .option(
+      '--by <list>',
+      'rows by account, model, day, credential, class, plan, meter, tag:NAME',
+      'account,model,meter',
+    )
+    .option('--from <date>', 'first day, by the time of the decision')
+    .option('--to <date>', 'last day, inclusive')
+    .option('--zone <name>', 'time zone of days', 'UTC')
+    .option('--account <path>', 'this account and all below it')
+    .option('--refusals', 'count refused requests as well; with `--format csv` instead')
+    .addOption(new Option('--format <format>', 'how it is printed').choices(FORMATS).default('table'))
+    .option('--json', 'the same as `--format json`')
+    .addHelpText(
+      'after',
+      `
+A meter is a token class; \`reasoning\` tokens lie inside \`output\`. Every view adds up to the same totals, to the unit.
+A request that used several meters stands in several rows of them, and once in the total.
+Exit codes: 0 done, 1 the ledger cannot be read, 2 wrong usage.
+
+Example:
+  $ tollgate report --config ./bundle --by account,model,meter --from 2026-01-01 --to 2026-01-31`,
+    )
+    .action(async (options: ReportOptions) => {
+      process.stdout.write(await runReport(options));
+    });
+}
+
+async function runReport(options: ReportOptions): Promise<string> {
+  const query: ReportQuery = {
+    by: readDimensions(options.by),
+    ...readDays({ from: options.from, to: options.to, zone: options.zone }),
+    zone: options.zone,
+    account: options.account,
+  };
+  const format = options.json === true ? 'json' : options.format;
+  return readLedger(options, (reader) => {
+    const report: Report = reader.report(query);
+    const refusals = options.refusals === true ? reader.refusals(query) : undefined;
+    return renderReport(report, { format, refusals });
+  });
+}

@@ -1,0 +1,175 @@
+/** A report as a table for people, CSV for spreadsheets, JSON for programs. No amount is rounded in any of them. */
+import { stringify } from 'csv-stringify/sync';
+import { formatMoney } from '../core/money.ts';
+import { METERS } from '../core/units.ts';
+import type { Currency, RefusalRow, Report, ReportAmounts } from './report.ts';
+
+export const FORMATS = ['table', 'csv', 'json'] as const;
+export type Format = (typeof FORMATS)[number];
+
+interface Column {
+  readonly name: string;
+  /** Text is aligned left and may be quoted; numbers are aligned right and are ours. */
+  readonly kind: 'text' | 'number';
+}
+
+type Cells = readonly string[];
+
+/** Ends with a line break. `refusals`: printed too; in CSV, which is one table a file, instead of the report. */
+export function renderReport(
+  report: Report,
+  { format, refusals }: { format: Format; refusals?: readonly RefusalRow[] | undefined },
+): string {
+  if (format === 'json') return jsonOf(report, refusals);
+  if (format === 'csv') return refusals === undefined ? reportCsv(report) : refusalsCsv(refusals);
+  return tableOf(report) + (refusals === undefined ? '' : `\n${refusalsTable(refusals)}`);
+}
+
+function columnsOf({ query }: Report): readonly Column[] {
+  const measures = query.by.includes('meter') ? ['quantity'] : METERS;
+  return [
+    ...query.by.map((name): Column => ({ name, kind: 'text' })),
+    { name: 'requests', kind: 'number' },
+    ...measures.map((name): Column => ({ name, kind: 'number' })),
+    ...['charge', 'cost', 'margin'].map((name): Column => ({ name, kind: 'number' })),
+    { name: 'currency', kind: 'text' },
+  ];
+}
+
+function cellsOf(
+  row: ReportAmounts & { currency: Currency },
+  { key, byMeter }: { key: Cells; byMeter: boolean },
+): Cells {
+  const money = (amount: bigint): string => formatMoney(amount, { decimals: row.currency.decimals });
+  const counts = METERS.map((meter) => row.quantities[meter]);
+  const quantities = byMeter ? [counts.reduce((sum, n) => sum + n, 0n)] : counts;
+  return [
+    ...key,
+    row.requests.toString(),
+    ...quantities.map(String),
+    money(row.charge),
+    money(row.cost),
+    money(row.charge - row.cost),
+    row.currency.code,
+  ];
+}
+
+function rowsOf(report: Report): readonly Cells[] {
+  const byMeter = report.query.by.includes('meter');
+  return report.rows.map((row) => cellsOf(row, { key: row.key, byMeter }));
+}
+
+function tableOf(report: Report): string {
+  const byMeter = report.query.by.includes('meter');
+  const totals = report.totals.map((total) => {
+    const key = report.query.by.map((_, at) => (at === 0 ? 'total' : ''));
+    const cells = cellsOf(total, { key, byMeter });
+    // Tokens of different classes do not add up to anything that is sold.
+    return byMeter ? cells.map((cell, at) => (at === report.query.by.length + 1 ? '' : cell)) : cells;
+  });
+  const open = report.open === 0n ? '' : `\n${report.open} of the requests have not ended yet and have no amounts\n`;
+  return alignedTable(columnsOf(report), rowsOf(report), totals) + open;
+}
+
+const REFUSAL_COLUMNS: readonly Column[] = [
+  ...['account', 'model', 'reason', 'limit'].map((name): Column => ({ name, kind: 'text' })),
+  { name: 'refused', kind: 'number' },
+];
+
+function refusalCells(rows: readonly RefusalRow[]): readonly Cells[] {
+  return rows.map((row) => [row.account, row.model, row.reason, row.limit, row.count.toString()]);
+}
+
+function refusalsTable(rows: readonly RefusalRow[]): string {
+  const sum = rows.reduce((total, row) => total + row.count, 0n);
+  return alignedTable(REFUSAL_COLUMNS, refusalCells(rows), [['total', '', '', '', sum.toString()]]);
+}
+
+function alignedTable(columns: readonly Column[], rows: readonly Cells[], totals: readonly Cells[]): string {
+  const lines = [columns.map((column) => column.name), ...rows, ...totals].map((cells) =>
+    cells.map((cell, at) => (columns[at]?.kind === 'text' ? printable(cell === '' && at > 0 ? '-' : cell) : cell)),
+  );
+  for (let at = rows.length + 1; at < lines.length; at += 1) {
+    lines[at] = lines[at]!.map((cell) => (cell === '-' ? '' : cell));
+  }
+  const widths = columns.map((_, at) => Math.max(...lines.map((cells) => cells[at]!.length)));
+  const print = (cells: Cells): string =>
+    cells
+      .map((cell, at) => (columns[at]?.kind === 'text' ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
+      .join('  ')
+      .trimEnd();
+  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
+  const [head, ...body] = lines.map(print) as [string, ...string[]];
+  const split = body.length - totals.length;
+  return `${[head, rule, ...body.slice(0, split), rule, ...body.slice(split)].join('\n')}\n`;
+}
+
+/** Names come from policies and tokens: a terminal is never shown their control or direction characters. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function reportCsv(report: Report): string {
+  return csvOf(columnsOf(report), rowsOf(report));
+}
+
+function refusalsCsv(rows: readonly RefusalRow[]): string {
+  return csvOf(REFUSAL_COLUMNS, refusalCells(rows));
+}
+
+/** What a spreadsheet would take for a formula, or a program for one in its own locale (OWASP, CSV injection). */
+const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+
+/** RFC 4180: commas, quotes doubled, CRLF, a fixed header. A text that starts like a formula gets a leading apostrophe. */
+function csvOf(columns: readonly Column[], rows: readonly Cells[]): string {
+  const safe = (cell: string, at: number): string =>
+    columns[at]?.kind === 'text' && FORMULA.test(cell) ? `'${cell}` : cell;
+  return stringify(
+    rows.map((cells) => cells.map(safe)),
+    {
+      header: true,
+      columns: columns.map(({ name }) => name).map((name, at) => ({ key: String(at), header: safe(name, at) })),
+      record_delimiter: 'windows',
+      // Semicolons and tabs part cells in other locales.
+      quoted_match: /[;\t]/,
+    },
+  );
+}
+
+function jsonOf(report: Report, refusals: readonly RefusalRow[] | undefined): string {
+  const { by, zone, fromMs, toMs, account } = report.query;
+  const iso = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
+  const answer = {
+    by,
+    zone,
+    from: iso(fromMs),
+    to: iso(toMs),
+    account: account ?? null,
+    rows: report.rows.map((row) => ({
+      ...Object.fromEntries(by.map((name, at) => [name, row.key[at]])),
+      ...amountsJson(row),
+    })),
+    totals: report.totals.map(amountsJson),
+    open: Number(report.open),
+    ...(refusals === undefined
+      ? undefined
+      : { refusals: refusals.map((row) => ({ ...row, count: Number(row.count) })) }),
+  };
+  return `${JSON.stringify(answer, undefined, 2)}\n`;
+}
+
+/** Money as decimal text, exact; counts as numbers, far below 2^53. */
+function amountsJson(row: ReportAmounts & { readonly currency: Currency }) {
+  const money = (amount: bigint): string => formatMoney(amount, { decimals: row.currency.decimals });
+  return {
+    requests: Number(row.requests),
+    quantities: Object.fromEntries(METERS.map((meter) => [meter, Number(row.quantities[meter])])),
+    charge: money(row.charge),
+    cost: money(row.cost),
+    margin: money(row.charge - row.cost),
+    currency: row.currency.code,
+  };
+}
