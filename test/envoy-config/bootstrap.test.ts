@@ -5,8 +5,9 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { renderBootstrap, writeBootstrap } from '../../tools/envoy/bootstrap.ts';
 import { findEnvoy } from '../../tools/envoy/find.ts';
 import { installEnvoy } from '../../tools/envoy/install.ts';
@@ -39,6 +40,23 @@ describe('the sample', () => {
     });
     assert.match(stdout + stderr, /configuration 'envoy\/envoy\.yaml' OK/);
     assert.doesNotMatch(stdout + stderr, /deprecated/i);
+  });
+
+  test('the way to a real provider that README.md shows is valid', need, async (t) => {
+    const readme = await readFile(join(ROOT, 'envoy', 'README.md'), 'utf8');
+    const [shown] = parse(/```yaml\n([\s\S]*?)```/.exec(readme)![1]!) as [{ name: string; transport_socket: object }];
+    const root = parse(sample) as { static_resources: { clusters: { name: string }[] } };
+    const clusters = root.static_resources.clusters;
+    const openai = clusters.find((cluster) => cluster.name === shown.name)!;
+    Object.assign(openai, shown);
+    const dir = await tempDir(t);
+    await writeFile(join(dir, 'ca.pem'), rootCertificates[0]!);
+    const text = stringify(root)
+      .replace('/etc/ssl/certs/ca-certificates.crt', join(dir, 'ca.pem'))
+      .replace(/^( *)timeout: 0s$/m, '$1timeout: 0s\n$1host_rewrite_literal: api.openai.com');
+    assert.match(text, /host_rewrite_literal/);
+    await writeFile(join(dir, 'real.yaml'), text);
+    await run(await findEnvoy(), ['--mode', 'validate', '-c', join(dir, 'real.yaml')], { cwd: ROOT });
   });
 
   test('a rendered bootstrap differs from it in ports and paths only', () => {
