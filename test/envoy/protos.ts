@@ -42,12 +42,10 @@ function load(directories: readonly string[], files: readonly string[]): protobu
 
 export const message = (name: string): protobufjs.Type => ours.lookupType(name);
 
-/** Encodes an object by its proto; fails on a value of a wrong type. */
+/** Encodes an object by its proto. 64-bit integers may be decimal strings. */
 export function encode(name: string, value: Record<string, unknown>): Buffer {
   const type = message(name);
-  const error = type.verify(value);
-  if (error !== null) throw new TypeError(`${name}: ${error}`);
-  return Buffer.from(type.encode(type.create(value)).finish());
+  return Buffer.from(type.encode(type.fromObject(value)).finish());
 }
 
 /** Decodes into a plain object: absent fields are absent, enums are numbers, 64-bit integers are strings. */
