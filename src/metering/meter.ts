@@ -13,6 +13,7 @@ import { type Counter, type MeterCounts, noCounts } from './counts.ts';
 import type { LogEntry } from './entry.ts';
 import { type Held, HeldMap, heldOf } from './held.ts';
 import { orphanOf } from './orphan.ts';
+import { keptOf } from './settlement.ts';
 
 /** What a meter stands on. */
 export interface MeterPorts {
@@ -124,19 +125,18 @@ export class Meter {
    * Both are booked as unreconciled, with their estimate. Throws or rejects where store or ledger cannot be asked.
    */
   sweep(nowMs: number): Awaitable<void> {
-    const swept = then(this.#ports.store.expire(undefined, SWEEP_MAX), (ended) => this.expired(ended));
+    const swept = this.#expire(undefined);
     if (nowMs - this.#ledgerSweptMs < LEDGER_SWEEP_MS) return swept;
     this.#ledgerSweptMs = nowMs;
     return then(swept, () => this.#sweepLedger(nowMs - LEDGER_GRACE_MS));
   }
 
-  /** Books reservations that the store has ended, for whoever asked it to. Those whose hold is not in memory wait for the ledger's sweep. */
-  expired(ended: readonly Expired[]): void {
-    for (const { id, charged } of ended) {
-      const held = this.#held.openOne(id);
-      if (held !== undefined) this.#unreconcile(held, charged);
-      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
-    }
+  /**
+   * Ends and books what is overdue of one customer: its slots and estimates may be what a new question lacks. Throws or
+   * rejects where the store cannot be asked.
+   */
+  expire(customer: string): Awaitable<void> {
+    return this.#expire(customer);
   }
 
   counts(): MeterCounts {
@@ -155,7 +155,7 @@ export class Meter {
     if (source === 'entry' && entry.decision?.get('spends_omitted') === 'true') {
       // To settle without naming the counters would give all of them back; so they expire with what is reserved.
       this.#counts.unsettled++;
-      return this.#booked(held, { ...bill.end, charged: [] });
+      return this.#booked(held, { ...bill.end, charged: keptOf(hold) });
     }
     if (source === 'entry' || entry.decision === undefined || !copyDiffers(entry.decision, hold)) {
       return this.#finish(held, bill);
@@ -175,7 +175,7 @@ export class Meter {
     const mintedAt = parseDecisionId(decisionId)?.mintedAtMs ?? hold.decidedAtMs;
     const failed = (): void => {
       this.#counts.storeFailed++;
-      done([]);
+      done(keptOf(hold));
     };
     const settled = ({ outcome, charged }: SettleAnswer): void => {
       if (outcome === 'same') this.#counts.repeated++;
@@ -229,10 +229,22 @@ export class Meter {
     }
   }
 
+  #expire(customer: string | undefined): Awaitable<void> {
+    return then(this.#ports.store.expire(customer, SWEEP_MAX), (ended) => this.#expired(ended));
+  }
+
+  #expired(ended: readonly Expired[]): void {
+    for (const { id, charged } of ended) {
+      const held = this.#held.openOne(id);
+      if (held !== undefined) this.#unreconcile(held, charged);
+      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
+    }
+  }
+
   async #sweepLedger(beforeMs: number): Promise<void> {
     for (const hold of await this.#ports.ledger.overdue(beforeMs, SWEEP_MAX)) {
       const held = this.#held.openOne(hold.decisionId) ?? heldOf(hold, BOOKED);
-      if (held.expiresAtMs <= beforeMs) this.#unreconcile(held, this.#kept.get(hold.decisionId) ?? []);
+      if (held.expiresAtMs <= beforeMs) this.#unreconcile(held, this.#kept.get(hold.decisionId) ?? keptOf(hold));
       this.#kept.delete(hold.decisionId);
     }
   }

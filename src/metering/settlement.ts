@@ -21,6 +21,14 @@ export function zerosOf(hold: Hold): readonly Settlement[] {
   return hold.spends.map((spend) => ({ ref: refOf(spend), actual: 0 }));
 }
 
+/** What the counters of a hold stay charged with where its settlement did not reach them: what its expiry keeps. Pure. */
+export function keptOf(hold: Hold): readonly { readonly counter: string; readonly amount: number }[] {
+  return hold.spends.map(({ counter, kind, onExpiry, reserved }) => ({
+    counter,
+    amount: kind === 'slots' || onExpiry === 'release' ? 0 : reserved,
+  }));
+}
+
 /** Sum of one column of ledger lines, as a counter's amount; what is beyond a safe integer fills any counter. */
 export function moneyOf(lines: readonly Line[], column: 'charge' | 'cost'): number {
   const sum = lines.reduce((total, line) => total + line[column], 0n);
@@ -48,7 +56,8 @@ function actualOf({ kind, unit, reserved }: HeldSpend, { released, quantities, l
   }
 }
 
-function refOf({ counter, kind, unit, onExpiry, n, p, end }: HeldSpend): CounterRef {
+/** The part of a held spend that names its counter. */
+export function refOf({ counter, kind, unit, onExpiry, n, p, end }: HeldSpend): CounterRef {
   return {
     counter,
     kind,

@@ -1,3 +1,5 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../src/core/clock.ts';
@@ -11,7 +13,6 @@ import type { LogEntry } from '../../src/metering/entry.ts';
 import { Meter, type MeterPorts } from '../../src/metering/meter.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import type { Scope } from '../support/scope.ts';
-import { tempDir } from '../support/temp.ts';
 import { DECIDED_MS, entryOf, holdOf, MODELS, spendOf, TABLES, usageOf } from './fixtures.ts';
 
 export const SETTLE_WITHIN_MS = 1_500_000;
@@ -126,9 +127,14 @@ export class Desk {
 }
 
 export async function openDesk(scope: Scope, options: Omit<SqliteLedgerOptions, 'file'> = {}): Promise<Desk> {
-  const file = join(await tempDir(scope), 'ledger.sqlite');
+  const dir = await mkdtemp(join(tmpdir(), 'tg-'));
+  const file = join(dir, 'ledger.sqlite');
   const ledger = await openSqliteLedger({ ...options, file });
-  scope.after(() => ledger.close());
+  // One hook, because a test runs its hooks in the order they were made: the ledger has to be closed before it goes.
+  scope.after(async () => {
+    await ledger.close();
+    await rm(dir, { recursive: true, force: true });
+  });
   return new Desk(ledger, file);
 }
 
