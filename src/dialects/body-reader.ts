@@ -7,6 +7,7 @@ import { scanFault, shown } from './faults.ts';
 import { InputMeter } from './input-meter.ts';
 import {
   ARRAY_LEVEL,
+  ESCAPED_TWIN_BYTES_MAX,
   folded,
   hasStrayCharacter,
   KEY,
@@ -22,6 +23,8 @@ import { ABSENT, ARRAY, DEPTH_MAX, type JsonEvents, JsonScanner, OBJECT, STRING,
 import { skipSpace } from './tokens.ts';
 
 const BRACE_END = 0x7d;
+/** Keys deeper than those of `tools[]` can neither duplicate nor refuse anything. */
+const KEYS_JUDGED_DEPTH = 3;
 
 /** What a dialect looks for. */
 export interface BodyShape {
@@ -121,7 +124,7 @@ export class BodyReader implements JsonEvents {
   key(depth: number, start: number, end: number, escaped: boolean): boolean {
     let id: number;
     let text: string | undefined;
-    if (escaped) {
+    if (escaped && (depth <= KEYS_JUDGED_DEPTH || end - start <= ESCAPED_TWIN_BYTES_MAX)) {
       text = JSON.parse(utf8(this.#body, start - 1, end + 1)) as string;
       const bytes = Buffer.from(text);
       id = keyBetween(bytes, 0, bytes.length);
@@ -129,7 +132,7 @@ export class BodyReader implements JsonEvents {
       id = keyBetween(this.#body, start, end);
     }
     this.path[depth] = id;
-    if (depth <= 3 && !this.#mayStand(depth, id, text, start, end)) return false;
+    if (depth <= KEYS_JUDGED_DEPTH && !this.#mayStand(depth, id, text, start, end)) return false;
     if (id !== OTHER_KEY) this.meter.key(depth, id);
     return true;
   }

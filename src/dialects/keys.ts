@@ -92,8 +92,10 @@ export function keyBetween(bytes: Uint8Array, start: number, end: number): numbe
   return OTHER_KEY;
 }
 
-/** Longest spelling that can still fold to one of our names: 21 characters of up to 3 bytes each. */
-const TWIN_BYTES_MAX = 64;
+/** Longest spelling that can still fold to one of our names: 23 characters of up to 3 bytes each. */
+const TWIN_BYTES_MAX = 69;
+/** The same, written in escapes. */
+export const ESCAPED_TWIN_BYTES_MAX: number = TWIN_BYTES_MAX * 6;
 
 /**
  * Whether a key may fold to another: true unless it is lower-case ASCII, which only folds to itself. Spares most keys
@@ -113,6 +115,7 @@ export function mayFold(bytes: Uint8Array, start: number, end: number): boolean 
  * case and back, so that U+017F, U+212A, U+0131, U+0130 and the ligature U+FB06 are seen as the letters they fold to.
  */
 export function folded(text: string): string {
+  if (text.length > TWIN_BYTES_MAX) return text;
   return text.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i');
 }
 
