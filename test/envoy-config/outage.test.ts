@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
 import { gatewayFor, needEnvoy } from '../support/envoy.ts';
 import { send } from '../support/http.ts';
 import { freePort } from '../support/ports.ts';
@@ -14,18 +15,18 @@ describe('outages', await needEnvoy(), () => {
   test('Tollgate is not there, comes, goes, and comes back', async (t) => {
     const port = await freePort();
     const gateway = await gatewayFor(t, { check: { port } });
-    const status = async (): Promise<number> => (await send({ url: gateway.url, path: PATH, body })).status;
-    assert.equal(await status(), 503);
+    const statusOf = async (): Promise<number> => (await send({ url: gateway.url, path: PATH, body })).status;
+    assert.equal(await statusOf(), 503);
     for (let round = 0; round < 2; round++) {
       const tollgate = await startDouble(t, { port });
       const until = performance.now() + 5000;
-      while ((await status()) !== 200) {
+      while ((await statusOf()) !== 200) {
         assert.ok(performance.now() < until, 'Envoy does not find Tollgate again');
         await sleep(50);
       }
       const served = gateway.stub.records().length;
       tollgate.stop();
-      for (let i = 0; i < 5; i++) assert.equal(await status(), 503);
+      for (let i = 0; i < 5; i++) assert.equal(await statusOf(), 503);
       assert.equal(gateway.stub.records().length, served);
     }
   });
@@ -40,6 +41,48 @@ describe('outages', await needEnvoy(), () => {
     const answer = await send({ url: gateway.url, path: PATH, body });
     assert.equal(answer.status, 503);
     assert.equal(gateway.stub.records().length, 0);
+  });
+
+  for (const code of [status.UNAVAILABLE, status.INTERNAL, status.RESOURCE_EXHAUSTED, status.PERMISSION_DENIED]) {
+    test(`a Check that fails with ${status[code]} is 503`, async (t) => {
+      const tollgate = await startDouble(t);
+      const gateway = await gatewayFor(t, { check: { port: tollgate.port } });
+      tollgate.decide(() => ({ fail: code }));
+      const answer = await send({ url: gateway.url, path: PATH, body });
+      assert.equal(answer.status, 503);
+      assert.equal(gateway.stub.records().length, 0);
+    });
+  }
+
+  test('what Tollgate cannot decide is answered in its own words', async (t) => {
+    const tollgate = await startDouble(t);
+    const gateway = await gatewayFor(t, { check: { port: tollgate.port } });
+    tollgate.decide(() => ({ undecided: '{"error":{"code":"limits_unavailable"}}' }));
+    const answer = await send({ url: gateway.url, path: PATH, body });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.text, '{"error":{"code":"limits_unavailable"}}');
+    assert.equal(answer.headers['retry-after'], '1');
+    const entry = await tollgate.entryOf(tollgate.checks[0]!.id);
+    assert.equal(entry.attempts, 0);
+    assert.equal(entry.details, 'ext_authz_error');
+  });
+
+  test('500 calls at once, all held by the provider: each is decided once and logged once', async (t) => {
+    const tollgate = await startDouble(t);
+    // Clients, double and provider share one thread here: the deadline is not what this is about.
+    const gateway = await gatewayFor(t, {
+      check: { port: tollgate.port },
+      checkTimeoutMs: 10_000,
+      behaviour: { hold: true },
+    });
+    const calls = Array.from({ length: 500 }, () => send({ url: gateway.url, path: PATH, body }));
+    await gateway.stub.arrived(500);
+    assert.equal(gateway.stub.held(), 500);
+    gateway.stub.release();
+    assert.deepEqual([...new Set((await Promise.all(calls)).map((answer) => answer.status))], [200]);
+    for (const { id } of tollgate.checks) await tollgate.entryOf(id);
+    assert.equal(tollgate.checks.length, 500);
+    assert.equal(tollgate.entries.length, 500);
   });
 
   test('the access log away: requests are served all the same', async (t) => {

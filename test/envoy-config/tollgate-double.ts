@@ -8,6 +8,7 @@ import {
   type ServerUnaryCall,
   type ServiceClientConstructor,
   type sendUnaryData,
+  type status,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ROOT } from '../support/process.ts';
@@ -27,7 +28,11 @@ export interface SeenCheck {
 /** What the double answers. Headers are set over those of the client. */
 export type Verdict =
   | { readonly allow: Readonly<Record<string, string>>; readonly remove?: readonly string[] }
-  | { readonly deny: number; readonly body?: string };
+  | { readonly deny: number; readonly body?: string }
+  /** A gRPC error in place of an answer. */
+  | { readonly fail: status }
+  /** An `error_response` of 503 with this body. */
+  | { readonly undecided: string };
 
 /** An access-log entry, as far as the tests look. */
 export interface SeenEntry {
@@ -112,7 +117,9 @@ export async function startDouble(
     Check(call: ServerUnaryCall<WireCheck, unknown>, reply: sendUnaryData<unknown>) {
       const check = seen(call.request, `d-${checks.length}`);
       checks.push(check);
-      reply(null, answer(check, verdictOf(check)));
+      const verdict = verdictOf(check);
+      if ('fail' in verdict) reply({ code: verdict.fail, details: 'told to fail' });
+      else reply(null, answer(check, verdict));
     },
   });
   server.addService(service('accesslog', 'AccessLogService'), {
@@ -174,12 +181,20 @@ function seen(request: WireCheck, id: string): SeenCheck {
   };
 }
 
-function answer(check: SeenCheck, verdict: Verdict): unknown {
+function answer(check: SeenCheck, verdict: Exclude<Verdict, { readonly fail: status }>): unknown {
   const fields = { decision_id: { stringValue: check.id } };
   const dynamic_metadata = { fields: { tollgate: { structValue: { fields } } } };
   if ('deny' in verdict) {
     const denied_response = { status: { code: verdict.deny }, headers: [], body: verdict.body ?? '' };
     return { status: { code: 7 }, denied_response, dynamic_metadata };
+  }
+  if ('undecided' in verdict) {
+    const error_response = {
+      status: { code: 503 },
+      headers: [overwrite(['retry-after', '1'])],
+      body: verdict.undecided,
+    };
+    return { status: { code: 14 }, error_response, dynamic_metadata };
   }
   const headers = { 'x-tollgate-decision': check.id, ...verdict.allow };
   return {

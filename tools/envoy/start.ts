@@ -30,7 +30,10 @@ export interface RunningEnvoy {
   readonly logPath: string;
   /** Resolves when the process has ended, by itself or by `stop`. */
   readonly exited: Promise<void>;
-  /** SIGTERM, and SIGKILL after 5 s. Safe to call twice. */
+  /**
+   * SIGTERM, and SIGKILL after 5 s. Safe to call twice. Envoy does not flush its access log on the way: entries of the last
+   * 100 ms are lost, so wait that long after the last answer where they matter.
+   */
   stop(): Promise<void>;
 }
 
