@@ -1,0 +1,156 @@
+/** The memory store's counters, by name; bounded. */
+import { drained, emptyLevel, type Level, type Rate, unitsUp } from './bucket.ts';
+import type { Run } from './runs.ts';
+import type { CounterRef, SpendKind } from './store.ts';
+
+/** As much of a reference as makes a counter. */
+export type CounterName = Pick<CounterRef, 'counter' | 'kind' | 'end'>;
+
+/** State of one counter. A bucket keeps `level` and `held`, every other kind `used` (holds included) and `held`. */
+export class Counter {
+  readonly name: string;
+  readonly kind: SpendKind;
+  used = 0;
+  held = 0;
+  /** Of a bucket. */
+  level: Level | undefined;
+  /** Of a bucket: the rate that last moved it, to know when it has drained. */
+  rate: Rate | undefined;
+  /** Of a window: when it ends, epoch ms; else 0. */
+  end: number;
+  /** Of a total: its run, if its admission was seen here. */
+  run: Run | undefined;
+  /** Of a total: the earliest mint time of its run's decisions; what was minted before it belongs to an earlier run. */
+  born = Number.MAX_SAFE_INTEGER;
+  /** Of a total: when it was moved last. */
+  movedAt = 0;
+  /** Name and thresholds (units, ascending) of the limit that asked last. */
+  limit: string | undefined;
+  warn: readonly number[] | undefined;
+  /** Thresholds that were reported. */
+  warned: readonly number[] | undefined;
+  /** No longer in the table: nothing moves it. */
+  isGone = false;
+  isChanged = false;
+
+  constructor(ref: CounterName) {
+    this.name = ref.counter;
+    this.kind = ref.kind;
+    this.end = ref.end ?? 0;
+  }
+
+  /** A bucket's level at `nowMs`, with the rate of who asks. */
+  levelAt(rate: Rate, nowMs: number): Level {
+    return this.level === undefined ? emptyLevel(nowMs, rate) : drained(this.level, rate, nowMs);
+  }
+
+  /** Spent, of a bucket rounded up, ≥ 0. */
+  spentAt(rate: Rate | undefined, nowMs: number): number {
+    if (this.kind === 'bucket') return rate === undefined ? 0 : unitsUp(this.levelAt(rate, nowMs));
+    return Math.max(0, this.used - this.held);
+  }
+}
+
+export interface CountersOptions {
+  /** Counters at most. */
+  readonly countersMax: number;
+  /** Windows are kept this long after their end. */
+  readonly settleWithinMs: number;
+  /** Told of each counter that goes. */
+  readonly onGone: (counter: Counter) => void;
+}
+
+/** Counters looked at when there is no room; the search goes on where it stopped, so that all are seen in time. */
+const SEARCH_STEPS = 256;
+
+/** A counter goes only when that changes no answer: window and its settlements over, bucket empty, run ended, no slot held. */
+export class CounterTable {
+  readonly #byName = new Map<string, Counter>();
+  readonly #options: CountersOptions;
+  #hand: MapIterator<Counter>;
+
+  constructor(options: CountersOptions) {
+    this.#options = options;
+    this.#hand = this.#byName.values();
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  get(name: string): Counter | undefined {
+    return this.#byName.get(name);
+  }
+
+  values(): IterableIterator<Counter> {
+    return this.#byName.values();
+  }
+
+  /** Whether `more` counters can be made; looks for ones that can go if not. */
+  hasRoom(more: number, nowMs: number): boolean {
+    if (this.#byName.size + more > this.#options.countersMax) this.sweep(SEARCH_STEPS, nowMs);
+    return this.#byName.size + more <= this.#options.countersMax;
+  }
+
+  /** The counter of `ref`, made if there is none. Undefined where its window is over for good. Bounds are the caller's. */
+  make(ref: CounterName, nowMs: number): Counter | undefined {
+    const known = this.#byName.get(ref.counter);
+    if (known !== undefined) return known;
+    if (ref.kind === 'window' && nowMs >= ref.end! + this.#options.settleWithinMs) return undefined;
+    const counter = new Counter(ref);
+    counter.movedAt = nowMs;
+    this.#byName.set(counter.name, counter);
+    return counter;
+  }
+
+  /** Puts back a counter that was kept. */
+  restore(counter: Counter): void {
+    this.#byName.set(counter.name, counter);
+  }
+
+  /** Takes a counter out; what still refers to it no longer moves it. */
+  remove(counter: Counter): void {
+    if (counter.isGone) return;
+    counter.isGone = true;
+    this.#byName.delete(counter.name);
+    this.#options.onGone(counter);
+  }
+
+  /** Whether the counter can go. */
+  isSpent(counter: Counter, nowMs: number): boolean {
+    switch (counter.kind) {
+      case 'window':
+        return nowMs >= counter.end + this.#options.settleWithinMs;
+      case 'bucket':
+        return counter.held === 0 && counter.warned === undefined && isEmpty(counter, nowMs);
+      case 'slots':
+        return counter.held === 0 && counter.used === 0;
+      case 'total':
+        return counter.run === undefined && this.isLost(counter, nowMs);
+    }
+  }
+
+  /** A total whose run was never seen here lives as long as a settlement may still come. */
+  isLost(total: Counter, nowMs: number): boolean {
+    return total.run === undefined && nowMs >= total.movedAt + this.#options.settleWithinMs;
+  }
+
+  /** Looks at up to `steps` counters, in turn, and takes out those that can go. */
+  sweep(steps: number, nowMs: number): void {
+    for (let step = 0; step < Math.min(steps, this.#byName.size); step++) {
+      let next = this.#hand.next();
+      if (next.done === true) {
+        this.#hand = this.#byName.values();
+        next = this.#hand.next();
+        if (next.done === true) return;
+      }
+      if (this.isSpent(next.value, nowMs)) this.remove(next.value);
+    }
+  }
+}
+
+function isEmpty({ level, rate }: Counter, nowMs: number): boolean {
+  if (level === undefined || rate === undefined) return true;
+  const now = drained(level, rate, nowMs);
+  return now.units === 0 && now.parts === 0 && level.at <= nowMs;
+}

@@ -1,0 +1,177 @@
+/** Builds a memory store's tables from what the ledger kept. */
+import type { ChangeLog } from './change-log.ts';
+import type { Counter, CounterTable } from './counters.ts';
+import { entersAtOnce } from './moves.ts';
+import type { Ops } from './ops.ts';
+import type { HeldSpend, ReservationTable } from './reservations.ts';
+import {
+  type CounterRow,
+  goneRow,
+  type KeptReservation,
+  readCounter,
+  readForgotten,
+  readOp,
+  readReservation,
+  readRun,
+} from './rows.ts';
+import type { RunTable } from './runs.ts';
+import { type CounterRef, RANK, type Settlement } from './store.ts';
+
+/** A hold that the ledger has, as much of it as the store needs; `ended` if an end is booked. */
+export interface HeldReservation {
+  readonly id: string;
+  readonly mintedAt: number;
+  readonly expiresAt: number;
+  readonly customer: string;
+  readonly spends: readonly (CounterRef & { readonly limit: string; readonly reserved: number })[];
+  readonly ended?:
+    | { readonly rank: number; readonly charged: readonly { readonly counter: string; readonly amount: number }[] }
+    | undefined;
+}
+
+export interface Snapshot {
+  readonly counters: readonly CounterRow[];
+  readonly reservations: readonly HeldReservation[];
+}
+
+export interface Tables {
+  readonly counters: CounterTable;
+  readonly runs: RunTable;
+  readonly reservations: ReservationTable;
+  readonly ops: Ops;
+}
+
+/** A booked end that has to be settled, for the rows may be older than it. */
+export interface Replay {
+  readonly id: string;
+  readonly options: { readonly mintedAt: number; readonly rank: number; readonly customer: string };
+  readonly settlements: readonly Settlement[];
+}
+
+/** Fills empty tables. Answers the ends to settle then; settling one that the rows know already changes nothing. */
+export function restoreInto(
+  tables: Tables,
+  snapshot: Snapshot,
+  { now, log }: { now: number; log: ChangeLog | undefined },
+): readonly Replay[] {
+  const kept = restoreRows(tables, snapshot.counters, { now, log });
+  const isNew = new Set<Counter>();
+  const all = [...kept.values()];
+  for (const hold of snapshot.reservations) if (!kept.has(hold.id)) all.push(asHeld(hold));
+  all.sort((a, b) => a.mintedAt - b.mintedAt);
+  for (const reservation of all) addReservation(tables, reservation, { now, isNew });
+  tables.reservations.trim(now);
+  return snapshot.reservations.flatMap(replayOf);
+}
+
+function restoreRows(
+  { counters, runs, reservations, ops }: Tables,
+  rows: readonly CounterRow[],
+  { now, log }: { now: number; log: ChangeLog | undefined },
+): ReadonlyMap<string, KeptReservation> {
+  const last = new Map(rows.map((row) => [row.counter, row]));
+  const alive = [...last.values()].filter(({ state }) => state !== '');
+  const kept = new Map<string, KeptReservation>();
+  const counterRows: CounterRow[] = [];
+  for (const row of alive) {
+    if (!row.counter.startsWith('~')) {
+      counterRows.push(row);
+      continue;
+    }
+    const run = readRun(row);
+    if (run !== undefined) runs.restore(run);
+    const reservation = readReservation(row);
+    if (reservation !== undefined) kept.set(reservation.id, reservation);
+    const op = readOp(row);
+    if (op !== undefined && row.dropAtMs > now) ops.add(op);
+    const forgotten = readForgotten(row);
+    if (forgotten !== undefined) reservations.forgetUntil(forgotten);
+  }
+  for (const row of counterRows) {
+    const { counter, marker } = readCounter(row);
+    if (marker !== undefined) {
+      const run = runs.peek(marker);
+      if (run === undefined) {
+        log?.row(goneRow(counter.name));
+        continue;
+      }
+      counter.run = run;
+      run.totals.push(counter);
+    }
+    counters.restore(counter);
+  }
+  return kept;
+}
+
+/** A hold that nothing moved since its admission: its row would say nothing more than the hold. */
+function asHeld({ id, customer, mintedAt, expiresAt, spends }: HeldReservation): KeptReservation {
+  return {
+    id,
+    customer,
+    mintedAt,
+    expiresAt,
+    candidate: 0,
+    marker: undefined,
+    rank: RANK.reserved,
+    isOpen: true,
+    spends: spends.map((spend) => ({
+      name: spend.counter,
+      kind: spend.kind,
+      end: spend.end ?? 0,
+      isKept: spend.onExpiry === 'keep',
+      n: spend.n ?? 0,
+      p: spend.p ?? 0,
+      reserved: spend.reserved,
+      charged: spend.reserved,
+      rank: RANK.reserved,
+      isHeld: !entersAtOnce(spend),
+    })),
+  };
+}
+
+function addReservation(
+  tables: Tables,
+  kept: KeptReservation,
+  { now, isNew }: { now: number; isNew: Set<Counter> },
+): void {
+  const { id, mintedAt, expiresAt, candidate, isOpen, rank, marker, customer } = kept;
+  if (!isOpen && tables.reservations.isTooLate(mintedAt, now)) return;
+  const found = marker === undefined ? undefined : tables.runs.peek(marker);
+  const run = found !== undefined && mintedAt >= found.born ? found : undefined;
+  const spends: HeldSpend[] = kept.spends.map((spend) => ({
+    ...spend,
+    counter: counterFor(tables.counters, { spend, mintedAt, now, isNew }),
+  }));
+  const reservation = tables.reservations.add({ id, mintedAt, expiresAt, candidate, spends, run, isOpen }, customer);
+  reservation.rank = rank;
+  if (run !== undefined && isOpen) run.open++;
+}
+
+/** The counter that a spend stands in. One whose row is missing is made from the reservations that hold it. */
+function counterFor(
+  counters: CounterTable,
+  {
+    spend,
+    mintedAt,
+    now,
+    isNew,
+  }: { spend: Omit<HeldSpend, 'counter'>; mintedAt: number; now: number; isNew: Set<Counter> },
+): Counter | undefined {
+  const known = counters.get(spend.name);
+  if (spend.kind === 'total') return known !== undefined && mintedAt >= known.born ? known : undefined;
+  if (known !== undefined && !isNew.has(known)) return known;
+  if (!spend.isHeld) return known;
+  const counter = counters.make({ counter: spend.name, kind: spend.kind, end: spend.end }, now);
+  if (counter === undefined) return undefined;
+  isNew.add(counter);
+  counter.held += spend.reserved;
+  if (spend.kind !== 'bucket') counter.used += spend.reserved;
+  return counter;
+}
+
+function replayOf({ id, mintedAt, customer, spends, ended }: HeldReservation): readonly Replay[] {
+  if (ended === undefined) return [];
+  const amounts = new Map(ended.charged.map(({ counter, amount }) => [counter, amount]));
+  const settlements = spends.map((ref) => ({ ref, actual: amounts.get(ref.counter) ?? 0 }));
+  return [{ id, options: { mintedAt, rank: ended.rank, customer }, settlements }];
+}
