@@ -18,11 +18,11 @@ export interface KeyDigest {
   readonly digest: Uint8Array;
 }
 
-/** The digest of a whole key under the newest pepper, as it stands in keys/*.yaml. */
-export function digestText(key: string, peppers: Peppers): string {
-  const pepper = peppers.byVersion.get(peppers.newest);
-  if (pepper === undefined) throw new TypeError(`pepper \`${peppers.newest}\` is not among its versions`);
-  return `hmac-sha256:${peppers.newest}:${hmac(key, pepper).toString('base64url')}`;
+/** The digest of a whole key under the newest pepper, as it stands in keys/*.yaml. Without a pepper it is a TypeError. */
+export function digestText(key: string, { newest, byVersion }: Peppers): string {
+  const pepper = newest === undefined ? undefined : byVersion.get(newest);
+  if (pepper === undefined) throw new TypeError('there is no pepper to digest a key under');
+  return `hmac-sha256:${newest}:${hmac(key, pepper).toString('base64url')}`;
 }
 
 /** Reads `hmac-sha256:v1:<base64url of 32 bytes>`; undefined for anything else. */
@@ -39,7 +39,8 @@ export function parseDigest(text: string): KeyDigest | undefined {
  * that is not loaded do the same work and answer false.
  */
 export function digestMatches(key: string, stored: KeyDigest | undefined, peppers: Peppers): boolean {
-  const pepper = peppers.byVersion.get(stored?.pepper ?? peppers.newest);
+  const version = stored?.pepper ?? peppers.newest;
+  const pepper = version === undefined ? undefined : peppers.byVersion.get(version);
   const expected = stored?.digest.length === 32 ? stored.digest : NO_DIGEST;
   const equal = timingSafeEqual(hmac(key, pepper ?? NO_PEPPER), expected);
   return equal && pepper !== undefined && stored !== undefined;

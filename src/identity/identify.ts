@@ -73,9 +73,15 @@ function proveApiKey(text: string, policy: Policy, peppers: Peppers, nowMs: numb
     const elsewhere = parts.environment !== policy.environment;
     return elsewhere
       ? refused('credential_other_environment', `key \`${parts.id}\` names environment \`${parts.environment}\``)
-      : refused('credential_unknown', `key \`${parts.id}\` is unknown, or its secret differs`);
+      : refused('credential_unknown', unknownDetail(parts.id, key, peppers));
   }
   return judgeState(key, policy.environment, nowMs);
+}
+
+/** For the operator: a pepper that was taken away too early looks like a wave of wrong secrets. */
+function unknownDetail(id: string, key: ApiKey | undefined, peppers: Peppers): string {
+  if (key === undefined || peppers.byVersion.has(key.pepper)) return `key \`${id}\` is unknown, or its secret differs`;
+  return `key \`${id}\` needs pepper \`${key.pepper}\`, which the settings do not name`;
 }
 
 function judgeState(key: ApiKey, environment: string, nowMs: number): Verdict {

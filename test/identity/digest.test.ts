@@ -54,6 +54,13 @@ describe('digest', () => {
     assert.equal(digestMatches(KEY, parseDigest(digestText(KEY, both)), peppers), false);
   });
 
+  test('7 without any pepper nothing is made and nothing matches', () => {
+    const none: Peppers = { newest: undefined, byVersion: new Map() };
+    assert.throws(() => digestText(KEY, none), TypeError);
+    assert.equal(digestMatches(KEY, parseDigest(digestText(KEY, peppers)), none), false);
+    assert.equal(digestMatches(KEY, undefined, none), false);
+  });
+
   const GOOD = digestText(KEY, peppers);
   const NEAR_MISSES = [
     '',
@@ -71,7 +78,7 @@ describe('digest', () => {
     `${GOOD.slice(0, -1)}${GOOD.at(-1) === 'B' ? 'C' : 'B'}`,
   ];
   for (const [i, text] of NEAR_MISSES.entries()) {
-    test(`7.${i + 1} \`${JSON.stringify(text.slice(0, 20))}…\` is no digest`, () =>
+    test(`8.${i + 1} \`${JSON.stringify(text.slice(0, 20))}…\` is no digest`, () =>
       assert.equal(parseDigest(text), undefined));
   }
 });
