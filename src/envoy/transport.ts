@@ -1,5 +1,6 @@
 /** Carries the methods of rpc.ts over gRPC. The one file that knows grpc-js. */
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerOptions,
@@ -7,6 +8,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { bindSocket, type Endpoint, endpointText, inUse } from './endpoint.ts';
@@ -50,6 +52,8 @@ type Respond = sendUnaryData<Uint8Array>;
  * A second call on a path, a method nobody registered, a message too large are answered by the library with gRPC errors.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
+  // What it would write to stderr comes to us as errors, or is a peer's doing.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server(serverOptions(options));
   const streams = new Streams();
   for (const method of options.methods) register(server, { method, streams, clock: options.clock });
@@ -58,7 +62,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   return {
     endpoint,
     close: ({ deadlineMs }) => {
-      closing ??= drain(server, { streams, deadlineMs });
+      closing ??= drain(server, { endpoint, streams, deadlineMs });
       return closing;
     },
   };
@@ -94,8 +98,13 @@ async function bind(server: Server, endpoint: Endpoint): Promise<Endpoint> {
   return endpoint;
 }
 
-async function drain(server: Server, { streams, deadlineMs }: { streams: Streams; deadlineMs: number }): Promise<void> {
+async function drain(
+  server: Server,
+  { endpoint, streams, deadlineMs }: { endpoint: Endpoint; streams: Streams; deadlineMs: number },
+): Promise<void> {
   streams.endAll();
+  // Without channelz the library's forceShutdown (1.14.7) knows no connections, so that cutting them is left to its drain.
+  server.drain(endpointText(endpoint), deadlineMs);
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
