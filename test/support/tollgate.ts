@@ -89,9 +89,9 @@ export async function writeBundle<C extends string>(
   let entries = '';
   for (const [name, caller] of Object.entries(callers) as [C, TestCaller][]) {
     const fresh = mintApiKey('prod');
-    key[name] = fresh.text;
+    key[name] = fresh.key;
     keyId[name] = fresh.id;
-    entries += keyEntry(fresh, caller, digestText(fresh.text, peppers));
+    entries += keyEntry(fresh, caller, digestText(fresh.key, peppers));
   }
   await mkdir(join(bundle, 'keys'), { recursive: true });
   await writeFile(join(bundle, 'keys', 'test.yaml'), entries);

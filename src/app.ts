@@ -1,0 +1,215 @@
+/** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from './core/clock.ts';
+import { mintDecisionId } from './core/ids.ts';
+import type { Awaitable } from './core/units.ts';
+import { Decider } from './decision/check.ts';
+import { ACCESS_LOG, serveAccessLog } from './envoy/access-log-service.ts';
+import { AUTHORIZATION, serveCheck } from './envoy/check-service.ts';
+import { type Endpoint, parseEndpoint } from './envoy/endpoint.ts';
+import { Health } from './envoy/health.ts';
+import { type Listener, listen } from './envoy/transport.ts';
+import { CredentialIdentifier } from './identity/identify.ts';
+import { peppersOf } from './identity/peppers.ts';
+import { holdToFields } from './ledger/fields.ts';
+import type { Recovered } from './ledger/ledger.ts';
+import { openSqliteLedger, type SqliteLedger } from './ledger/sqlite-ledger.ts';
+import { MemoryLimitStore } from './limits/memory-store.ts';
+import type { LogEntry } from './metering/entry.ts';
+import { Meter } from './metering/meter.ts';
+import { restoredOf } from './metering/restore.ts';
+import type { Policy, PriceTables } from './policy/policy.ts';
+import type { Settings } from './policy/settings.ts';
+import { EventLog } from './telemetry/log.ts';
+
+/** Sweeps of reservations that are overdue. design/limits.md: each second. */
+const SWEEP_MS = 1_000;
+/** How long the end waits for calls that are under way, before what is left is cut. */
+const DRAIN_MS = 5_000;
+/** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
+const CHECK_EXTRA_BYTES = 1024 * 1024;
+/** An access-log message holds one batch; Envoy's buffer is 1 MiB in the sample. */
+const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface AppOptions {
+  readonly policy: Policy;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** A running Tollgate. */
+export interface App {
+  readonly ledgerId: string;
+  readonly check: Endpoint;
+  readonly accessLog: Endpoint;
+  /** How many open and ended reservations a restart found. */
+  readonly recovered: { readonly holds: number; readonly counters: number };
+  /** Stops taking calls, finishes what is under way, flushes the ledger. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts: ledger (with its lock), counters as they were, then the listeners. Throws TollgateError, and leaves nothing
+ * running, where a part cannot start.
+ */
+export async function startApp(options: AppOptions): Promise<App> {
+  const { policy, settings, log } = options;
+  const clock = options.clock ?? systemClock;
+  const events = new EventLog(log, clock);
+  const store = new MemoryLimitStore(clock, {
+    countersMax: settings.countersMax,
+    settleWithinMs: settings.settleWithinMs,
+    isDurable: true,
+  });
+  const identifier = new CredentialIdentifier(peppersOf(settings.peppers));
+  const ledger = await openSqliteLedger({
+    file: settings.ledger.path,
+    commitMs: settings.commitMs,
+    queueMax: settings.queueMax,
+    changedCounters: () => store.changes(),
+    onFailure: (message) => events.write('error', 'ledger_commit_failed', { detail: message }),
+  });
+  try {
+    const prices = new Map<string, PriceTables>([[policy.priceVersion, policy.prices]]);
+    await ledger.keepPrices(policy.priceVersion, policy.prices);
+    const recovered = await recover({ ledger, store, prices, sinceMs: clock.nowMs() - settings.settleWithinMs });
+    const meter = new Meter({
+      store,
+      ledger,
+      clock,
+      prices: (version) => prices.get(version),
+      policy: () => policy,
+      settings: { settleWithinMs: settings.settleWithinMs },
+    });
+    meter.resume(recovered);
+    const decider = new Decider({
+      policy: () => policy,
+      identifier,
+      store,
+      clock,
+      ledgerId: ledger.id,
+      admit: (hold) => meter.admit(hold),
+      withdraw: (hold) => meter.withdraw(hold),
+      expire: (customer) => meter.expire(customer),
+      refuse: (refusal) => ledger.refuse(refusal),
+      expiryGraceMs: settings.expiryGraceMs,
+    });
+    const health = new Health([AUTHORIZATION, ACCESS_LOG]);
+    const listeners = await listenAll(options, { decider, meter, ledger, health, events, clock });
+    const sweeper = setInterval(() => sweep(meter, clock, events), SWEEP_MS);
+    health.set(true);
+    return {
+      ledgerId: ledger.id,
+      check: listeners[0]!.endpoint,
+      accessLog: listeners[1]!.endpoint,
+      recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
+      stop: once(async () => {
+        health.set(false);
+        clearInterval(sweeper);
+        await Promise.all(listeners.map((listener) => listener.close({ deadlineMs: DRAIN_MS })));
+        await ledger.close();
+      }),
+    };
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+/** Counters and reservations as they were, and the prices of every version that an open hold may still be priced by. */
+async function recover({
+  ledger,
+  store,
+  prices,
+  sinceMs,
+}: {
+  ledger: SqliteLedger;
+  store: MemoryLimitStore;
+  prices: Map<string, PriceTables>;
+  sinceMs: number;
+}): Promise<Recovered> {
+  const recovered = await ledger.recover(sinceMs);
+  store.restore(restoredOf(recovered));
+  for (const { hold } of recovered.holds) {
+    if (prices.has(hold.priceVersion)) continue;
+    const tables = (await ledger.prices(hold.priceVersion)) as PriceTables | undefined;
+    if (tables !== undefined) prices.set(hold.priceVersion, tables);
+  }
+  return recovered;
+}
+
+interface Parts {
+  readonly decider: Decider;
+  readonly meter: Meter;
+  readonly ledger: SqliteLedger;
+  readonly health: Health;
+  readonly events: EventLog;
+  readonly clock: Clock;
+}
+
+/** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
+async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promise<Listener[]> {
+  const { decider, meter, ledger, health, events, clock } = parts;
+  const check = serveCheck({
+    decide: (call) => decider.decide(call),
+    withdraw: (hold) => void meter.withdraw(hold),
+    holdToFields,
+    clock,
+    random: Math.random,
+    mintId: () => mintDecisionId(ledger.id, clock.nowMs()),
+    policyVersion: () => policy.version,
+    onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
+  });
+  const accessLog = serveAccessLog({
+    take: (entries) => takeAll(meter, entries),
+    clock,
+    onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
+  });
+  const bodyMax = Math.max(0, ...[...policy.routes.values()].map((route) => route.bodyMaxBytes));
+  const first = await listen({
+    endpoint: parseEndpoint(settings.listen.check, { exposed: settings.plainListen }),
+    methods: [check, health.check, health.watch],
+    receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
+    clock,
+  });
+  try {
+    const second = await listen({
+      endpoint: parseEndpoint(settings.listen.accessLog, { exposed: settings.plainListen }),
+      methods: [accessLog, health.check, health.watch],
+      receiveBytesMax: ACCESS_LOG_BYTES_MAX,
+      rotate: false,
+      clock,
+    });
+    return [first, second];
+  } catch (error) {
+    await first.close({ deadlineMs: 0 });
+    throw error;
+  }
+}
+
+/** Settles in one turn what needs no waiting for. */
+function takeAll(meter: Meter, entries: readonly LogEntry[]): Awaitable<void> {
+  const waits: Promise<void>[] = [];
+  for (const entry of entries) {
+    const taken = meter.take(entry);
+    if (taken instanceof Promise) waits.push(taken);
+  }
+  if (waits.length > 0) return Promise.all(waits).then(() => undefined);
+}
+
+async function sweep(meter: Meter, clock: Clock, events: EventLog): Promise<void> {
+  try {
+    await meter.sweep(clock.nowMs());
+  } catch (cause) {
+    events.write('error', 'sweep_failed', { cause });
+  }
+}
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= run();
+    return running;
+  };
+}

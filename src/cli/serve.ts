@@ -1,0 +1,55 @@
+import { Command } from 'commander';
+import { startApp } from '../app.ts';
+import { TollgateError } from '../core/errors.ts';
+import { endpointText } from '../envoy/endpoint.ts';
+import { loadBundle } from '../policy/bundle.ts';
+import { formatProblem } from '../policy/problem.ts';
+import { createLog } from '../telemetry/log.ts';
+
+/** `tollgate serve`: answers Envoy until SIGTERM or SIGINT. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description('answer Envoy: ext_authz and access log')
+    .requiredOption('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM or SIGINT: finishes what is under way, flushes the ledger, exit 0.',
+    )
+    .action(async ({ config }: { config: string }) => serve(config));
+}
+
+async function serve(dir: string): Promise<void> {
+  const { policy, settings, problems, warnings, unserved } = await loadBundle(dir);
+  if (policy === undefined || settings === undefined) {
+    for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
+    throw new TollgateError('bundle_invalid', `bundle \`${dir}\` has problems; \`tollgate check ${dir}\` shows them`);
+  }
+  const log = createLog({ level: settings.log });
+  for (const warning of warnings) log.warn({ code: 'bundle_warning' }, formatProblem(warning));
+  for (const text of unserved) log.warn({ code: 'not_served_yet' }, text);
+  const app = await startApp({ policy, settings, log });
+  log.info(
+    {
+      code: 'serving',
+      check: endpointText(app.check),
+      access_log: endpointText(app.accessLog),
+      ledger: app.ledgerId,
+      policy_version: policy.version,
+      price_version: policy.priceVersion,
+      recovered_holds: app.recovered.holds,
+      recovered_counters: app.recovered.counters,
+    },
+    'serving',
+  );
+  await stopSignal();
+  log.info({ code: 'stopping' }, 'stopping');
+  await app.stop();
+  log.info({ code: 'stopped' }, 'stopped');
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+}
