@@ -39,6 +39,8 @@ interface Node {
 export interface CompiledAccounts {
   readonly declared: ReadonlyMap<string, AccountPolicy>;
   account(path: string): AccountPolicy | undefined;
+  /** Whether the files know it, even if something is wrong with it. */
+  exists(path: string): boolean;
 }
 
 export function compileAccounts(
@@ -67,7 +69,9 @@ export function compileAccounts(
     unlisted.set(path, found);
     return found;
   };
-  return { declared, account };
+  const exists = (path: string) =>
+    nodes.has(path) || (path.includes('/') && nodes.get(path.slice(0, path.indexOf('/')))?.entry.unlisted === 'allow');
+  return { declared, account, exists };
 }
 
 /** From the account up to its customer. */
@@ -226,9 +230,15 @@ class Tree {
     return found;
   }
 
+  #hasUnknownPlan(path: string): boolean {
+    const plan = this.#nodes.get(path)?.entry.plan;
+    return plan !== undefined && !this.#context.plans.has(plan);
+  }
+
   #reportUnknown(node: Node, name: string, path: Path): void {
     const names = this.#candidates(node.chain).map(({ limit }) => limit.name);
-    if (node.source.dropped.has(name) || this.#context.plansFile.source.dropped.has(name)) return;
+    const isPlanMissing = node.chain.some((each) => this.#hasUnknownPlan(each));
+    if (isPlanMissing || node.source.dropped.has(name) || this.#context.plansFile.source.dropped.has(name)) return;
     this.#context.problems.report('name-unknown', node.source.at(path, 'key'), {
       expected: `a limit that binds \`${node.path}\``,
       found: show(name),

@@ -44,7 +44,7 @@ export function compilePolicy(documents: Documents, version: string, problems: P
   });
   const classes = traffic.knownClasses;
   const rules = compileAccess(access, { models, routes: traffic.knownRoutes, classes, problems });
-  const keys = compileKeys(documents.keys, { access: access.data, classes, problems, account: accounts.account });
+  const keys = compileKeys(documents.keys, { access: access.data, classes, problems, accountExists: accounts.exists });
   return Object.freeze({
     version,
     environment: access.data.environment,

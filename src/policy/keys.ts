@@ -1,7 +1,7 @@
 /** keys/*.yaml: API keys, as digests only. */
 import type { Document } from './documents.ts';
 import { type Known, refer } from './names.ts';
-import type { AccountPolicy, ApiKey } from './policy.ts';
+import type { ApiKey } from './policy.ts';
 import { type Problems, show } from './problem.ts';
 import { DAY_MS, parseDate, parseDuration } from './quantity.ts';
 import type { AccessFile, KeysFile } from './schema.ts';
@@ -11,7 +11,8 @@ export interface KeyContext {
   readonly access: AccessFile;
   readonly classes: Known;
   readonly problems: Problems;
-  account(path: string): AccountPolicy | undefined;
+  /** Whether an account is declared, or may stand undeclared below its customer. */
+  accountExists(path: string): boolean;
 }
 
 export function compileKeys(
@@ -63,7 +64,7 @@ function compileKey(id: string, entry: KeysFile[string], source: Source, context
       found: `${show(entry.environment)}; the key is refused here`,
     });
   }
-  if (context.account(entry.account) === undefined) {
+  if (!context.accountExists(entry.account) && !source.dropped.has(entry.account)) {
     problems.report('credential-account', source.at([id, 'account']), {
       text: `account \`${entry.account}\` is not declared; the key is refused`,
     });

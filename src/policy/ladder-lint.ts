@@ -15,6 +15,7 @@ export interface LadderSite {
   readonly limits: readonly Limit[];
   readonly catalog: ModelCatalog;
   readonly known: Known;
+  readonly providers: Known;
   readonly prices: PriceTables;
   readonly source: Source;
   /** Of the plan. */
@@ -30,8 +31,7 @@ export function lintLadder(site: LadderSite): void {
     if (!steps.has(row.from)) lintStep(index, site);
     steps.add(row.from);
   }
-  lintCycles(site);
-  lintPercents(site);
+  if (!lintCycles(site)) lintPercents(site);
   lintDeadEnds(site);
 }
 
@@ -80,7 +80,8 @@ function lintStep(index: number, site: LadderSite): void {
     );
   }
   const [above, below] = [catalog.byName.get(from)!, catalog.byName.get(use)!];
-  if (above.provider !== below.provider) {
+  const bothKnown = site.providers.names.has(above.provider) && site.providers.names.has(below.provider);
+  if (bothKnown && above.provider !== below.provider) {
     const finding = {
       expected: `a model of provider \`${above.provider}\``,
       found: `\`${use}\` of provider \`${below.provider}\``,
@@ -122,7 +123,8 @@ function dearerMeter({ from, use }: { readonly from: ModelPrices; readonly use: 
   return undefined;
 }
 
-function lintCycles(site: LadderSite): void {
+/** True: there is a cycle. */
+function lintCycles(site: LadderSite): boolean {
   const { ladder } = site.plan;
   const reported = new Set<string>();
   for (const start of ladder.keys()) {
@@ -142,6 +144,7 @@ function lintCycles(site: LadderSite): void {
       site,
     );
   }
+  return reported.size > 0;
 }
 
 /** Down the ladder, the percents of one limit never fall: the lower step would be taken before the upper one. */

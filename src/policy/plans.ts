@@ -6,7 +6,7 @@ import type { Document } from './documents.ts';
 import { lintLadder } from './ladder-lint.ts';
 import { compileLimit, type LimitContext, weakest } from './limit-entry.ts';
 import { refer, referAll } from './names.ts';
-import type { Entitlement, LadderStep, Limit, Plan, PriceTables } from './policy.ts';
+import type { Entitlement, LadderStep, Limit, Model, Plan, PriceTables } from './policy.ts';
 import { nearest, type Problems, show } from './problem.ts';
 import type { PlanEntry, PlansFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
@@ -70,7 +70,18 @@ function compilePlan(
     enforce,
   });
   const { catalog } = context.models;
-  lintLadder({ plan, entry, limits, catalog, prices, known: context.models.known, source, path, problems });
+  lintLadder({
+    plan,
+    entry,
+    limits,
+    catalog,
+    prices,
+    known: context.models.known,
+    providers: context.models.providers,
+    source,
+    path,
+    problems,
+  });
   return { plan, limits };
 }
 
@@ -113,7 +124,13 @@ function compileEntitlement(
     const spoken = [...entitlement.routes]
       .map((route) => dialects.get(route))
       .filter((dialect) => dialect !== undefined);
-    if (model === undefined || spoken.length === 0 || spoken.some((dialect) => model.dialects.has(dialect))) continue;
+    if (
+      model === undefined ||
+      !models.providers.names.has(model.provider) ||
+      spoken.length === 0 ||
+      spoken.some((dialect) => model.dialects.has(dialect))
+    )
+      continue;
     problems.report('model-unserved', source.at([...path, 'models', index]), {
       text: `no route of this entitlement speaks a dialect of provider \`${model.provider}\`; model \`${model.name}\` is not served here`,
     });
@@ -145,7 +162,8 @@ function lintPrices(
 }
 
 /** A priced model whose provider's cost is not known has no margin to show. */
-function lintCosts({ source, data }: Document<PlansFile>, { prices, models, problems }: PlanContext): void {
+function lintCosts({ source, data }: Document<PlansFile>, context: PlanContext): void {
+  const { models, problems } = context;
   for (const [list, table] of Object.entries(data.prices)) {
     if (typeof table['like'] === 'string') continue;
     for (const name of Object.keys(table)) {
@@ -153,7 +171,7 @@ function lintCosts({ source, data }: Document<PlansFile>, { prices, models, prob
       if (model === undefined) {
         const reference = { source, path: ['prices', list, name], owned: false };
         refer(name, models.known, reference, problems);
-      } else if (!Object.hasOwn(prices.cost[model.provider] ?? {}, name)) {
+      } else if (isCostMissing(model, source, context)) {
         problems.report('cost-missing', source.at(['prices', list, name], 'key'), {
           text: `model \`${name}\` has no cost under provider \`${model.provider}\``,
         });
@@ -163,6 +181,11 @@ function lintCosts({ source, data }: Document<PlansFile>, { prices, models, prob
   for (const provider of Object.keys(data.costs ?? {})) {
     refer(provider, models.providers, { source, path: ['costs', provider], owned: false }, problems);
   }
+}
+
+function isCostMissing({ name, provider }: Model, source: Source, { prices, models }: PlanContext): boolean {
+  if (Object.hasOwn(prices.cost[provider] ?? {}, name)) return false;
+  return models.providers.names.has(provider) && !source.dropped.has(name) && !source.dropped.has(provider);
 }
 
 /** Rows with the same `from` are the conditions of one step. */

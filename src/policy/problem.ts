@@ -40,7 +40,6 @@ export const RULES = {
   'owner-missing': OWNED,
   'timezone-missing': FORM,
   'price-missing': PRICED,
-  'price-later': { severity: 'warning', controls: ['GV.OC-01'] },
   'price-inexact': PRICED,
   'price-overlap': PRICED,
   'price-gap': PRICED,

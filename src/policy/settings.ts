@@ -12,8 +12,8 @@ import type { Path, Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
 
-/** Where one of our servers listens. */
-export type Listen =
+/** Where a server of ours listens, taken apart to be judged. */
+type Listen =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
@@ -22,11 +22,13 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 /** Complete: every key has its value or its default. Paths are absolute. */
 export interface Settings {
   readonly listen: {
-    /** ext_authz and rate limit. Default 127.0.0.1:18080. */
-    readonly check: Listen;
-    /** Access log. Default 127.0.0.1:18081. */
-    readonly accessLog: Listen;
+    /** ext_authz and rate limit: `HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`. Default 127.0.0.1:18080. */
+    readonly check: string;
+    /** Access log, likewise. Default 127.0.0.1:18081. */
+    readonly accessLog: string;
   };
+  /** Plain ports beyond loopback were asked for. Default false. */
+  readonly plainListen: boolean;
   /** SQLite file. Default `ledger.db` beside the bundle. */
   readonly ledger: { readonly path: string };
   /** Files of secrets that keys are digested under, by version; empty: no API key can be proved. */
@@ -80,6 +82,9 @@ export const settingsSchema = z.strictObject({
 });
 type SettingsFile = z.infer<typeof settingsSchema>;
 
+/** sun_path of macOS holds 104 bytes with its NUL, that of Linux 108. */
+const SOCKET_PATH_BYTES_MAX = 103;
+
 const SECRET_BYTES_MIN = 32;
 const SECRET_BYTES_MAX = 16 * 1024;
 /** Nothing for others, nothing but reading for the group: 0640 or stricter. */
@@ -111,18 +116,20 @@ export async function compileSettings(
   if (data === undefined) return undefined;
   const settings = settingsOf(data, dir);
   lintRanges(settings, data, source, problems);
-  lintListen(settings, data, source, problems);
+  lintListen(settings, source, problems);
   lintSettling(settings, needs, source, problems);
   await lintSecrets(settings, source, problems);
   return settings;
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; undefined for anything else. Port 0 lets the system choose. */
-export function parseListen(text: string): Listen | undefined {
+function parseListen(text: string): Listen | undefined {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
-    // sun_path holds 108 bytes with its NUL; `@` would be an abstract socket, which no file mode guards.
-    return path === '' || path.startsWith('@') || Buffer.byteLength(path) > 107 ? undefined : { kind: 'unix', path };
+    // `@` would be an abstract socket, which no file mode guards.
+    return path === '' || path.startsWith('@') || Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX
+      ? undefined
+      : { kind: 'unix', path };
   }
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]{1,253})):(0|[1-9][0-9]{0,4})$/.exec(text);
   if (match === null) return undefined;
@@ -133,7 +140,7 @@ export function parseListen(text: string): Listen | undefined {
 }
 
 /** Whether only this machine can reach it. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   if (isIPv4(host)) return LOOPBACK.check(host, 'ipv4');
   if (isIPv6(host)) return LOOPBACK.check(host, 'ipv6');
   return host === 'localhost';
@@ -141,17 +148,15 @@ export function isLoopback(host: string): boolean {
 
 function settingsOf(data: SettingsFile, dir: string): Settings {
   const below = (path: string) => (isAbsolute(path) ? path : resolve(dir, path));
-  const at = (text: string | undefined, preset: string): Listen => {
-    const address = parseListen(text ?? preset)!;
-    return Object.freeze(address.kind === 'unix' ? { kind: 'unix' as const, path: below(address.path) } : address);
-  };
+  const at = (text: string) => (text.startsWith('unix:') ? `unix:${below(text.slice('unix:'.length))}` : text);
   const ms = (text: string | undefined, presetMs: number) =>
     text === undefined ? presetMs : (parseDuration(text) ?? presetMs);
   return Object.freeze({
     listen: Object.freeze({
-      check: at(data.listen?.check, '127.0.0.1:18080'),
-      accessLog: at(data.listen?.access_log, '127.0.0.1:18081'),
+      check: at(data.listen?.check ?? '127.0.0.1:18080'),
+      accessLog: at(data.listen?.access_log ?? '127.0.0.1:18081'),
     }),
+    plainListen: data.plain_listen ?? false,
     ledger: Object.freeze({ path: below(data.ledger?.path ?? 'ledger.db') }),
     peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
     deadlineMs: ms(data.deadline, 100),
@@ -179,29 +184,29 @@ function lintRanges(settings: Settings, data: SettingsFile, source: Source, prob
   }
 }
 
-/** A plain port that others can reach must be asked for by name. */
-function lintListen(settings: Settings, data: SettingsFile, source: Source, problems: Problems): void {
-  const { check, accessLog } = settings.listen;
-  for (const [key, address] of [
+/** A plain port that others can reach must be asked for by name; a socket's path must fit its address. */
+function lintListen({ listen: { check, accessLog }, plainListen }: Settings, source: Source, problems: Problems): void {
+  for (const [key, text] of [
     ['check', check],
     ['access_log', accessLog],
   ] as const) {
-    if (address.kind === 'unix' || isLoopback(address.host) || data.plain_listen === true) continue;
-    problems.report('listen-exposed', source.at(['listen', key]), {
-      expected: 'a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`',
-      found: show(data.listen?.[key]),
-    });
+    const address = parseListen(text);
+    if (address?.kind === 'tcp' && !plainListen && !isLoopback(address.host)) {
+      problems.report('listen-exposed', source.at(['listen', key]), {
+        expected: 'a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`',
+        found: show(text),
+      });
+    }
+    if (address === undefined) {
+      const expected = `a socket whose absolute path has at most ${SOCKET_PATH_BYTES_MAX} bytes`;
+      problems.report('setting-range', source.at(['listen', key]), { expected, found: 'a longer one' });
+    }
   }
-  const same =
-    check.kind === 'unix' ? accessLog.kind === 'unix' && check.path === accessLog.path : isSamePort(check, accessLog);
-  if (same)
+  if (check === accessLog && !check.endsWith(':0')) {
     problems.report('value-wrong', source.at(['listen']), {
       text: '`check` and `access_log` need addresses of their own',
     });
-}
-
-function isSamePort(a: Extract<Listen, { kind: 'tcp' }>, b: Listen): boolean {
-  return b.kind === 'tcp' && a.port !== 0 && a.port === b.port && a.host === b.host;
+  }
 }
 
 function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source: Source, problems: Problems): void {

@@ -13,6 +13,9 @@ const MISSING: Readonly<Record<string, RuleId>> = {
   output: 'price-missing',
 };
 
+/** Keys whose values may be secrets put into the wrong place. */
+const HIDDEN: ReadonlySet<string> = new Set(['digest']);
+
 /** Taking out what is wrong lays bare what is wrong around it, level by level; the grammar is not deeper. */
 const ROUNDS_MAX = 12;
 
@@ -86,7 +89,7 @@ function report({ issue, path, schema }: Found, source: Source, problems: Proble
     source.at(path),
     {
       expected: lengths(issue) ?? expected,
-      found: show(value),
+      found: HIDDEN.has(String(path.at(-1))) ? 'another text' : show(value),
       nearest: typeof value === 'string' ? nearest(value, options) : undefined,
     },
   );

@@ -1,6 +1,6 @@
 /** Strict YAML 1.2 and JSON: from bytes to plain values that remember where they stand. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type Range } from 'yaml';
-import { nearest, type Place, type Problems, type RuleId } from './problem.ts';
+import { nearest, type Place, type Problems, type RuleId, show } from './problem.ts';
 import { Decimal, type Path, pathText, RESERVED, Source, type Spot } from './source.ts';
 
 type Container = Record<string, unknown> | unknown[];
@@ -88,7 +88,8 @@ function parseText(file: string, text: string, problems: Problems): Source | und
     resolveKnownTags: false,
     intAsBigInt: true,
     prettyErrors: false,
-    logLevel: 'silent',
+    // `silent` would also silence a second document.
+    logLevel: 'error',
     lineCounter: lines,
   });
   const reader = new Reader(file, lines, problems);
@@ -186,7 +187,7 @@ class Reader {
       const inner = [...path, name];
       if (name === '<<') this.report('yaml-feature', at, path, { text: 'merge keys are not allowed' });
       else if (RESERVED.has(name) || FORBIDDEN_IN_VALUE.test(name)) {
-        this.report('key-unknown', at, path, { text: 'this key is not allowed anywhere' });
+        this.report('key-unknown', at, path, { text: `key ${show(name)} is not allowed anywhere` });
       } else if (spots.has(name)) {
         const first = this.#lines.linePos(spots.get(name)!.key ?? 0);
         this.report('key-duplicate', at, inner, { text: `found again; first in line ${first.line}` });
