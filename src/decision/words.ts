@@ -9,12 +9,18 @@ const SPANS: readonly (readonly [number, string])[] = [
   [1_000, 'second'],
 ];
 
-/** An amount in a limit's unit for people: `12.50 USD`, `1200 tokens`. Money at two places at least, more where it is small. */
+/** Places of money that is shown to callers: a cent is a lot for one call. */
+const PLACES = 6;
+
+/** An amount in a limit's unit for people: `12.50 USD`, `0.000125 USD`, `1 request`, `1200 input tokens`. */
 export function amountText(amount: number, unit: Limit['unit'], policy: Policy): string {
-  if (unit !== 'charge' && unit !== 'cost') return `${amount} ${unit.replace('_', ' ')}`;
-  const { currency, decimals } = policy.prices;
-  const places = Math.min(decimals, amount !== 0 && amount < 10 ** (decimals - 1) ? 6 : 2);
-  return `${formatMoney(BigInt(amount), { decimals, places })} ${currency}`;
+  if (unit === 'charge' || unit === 'cost') {
+    const { currency, decimals } = policy.prices;
+    const text = formatMoney(BigInt(amount), { decimals, places: Math.min(decimals, PLACES) });
+    return `${text.replace(/(\.\d\d\d*?)0+$/, '$1')} ${currency}`;
+  }
+  const name = unit.replace('_', ' ');
+  return `${amount} ${amount === 1 ? name.slice(0, -1) : name}`;
 }
 
 /** A limit as its owner wrote it: `20 requests per second`, `200.00 USD per month`, `50 requests in flight`. */

@@ -16,10 +16,11 @@ describe('500 calls at once on one limit', need, async () => {
     files: {
       'plans.yaml': plansWith({ limits: ['{name: hourly-output, max: 100k output_tokens per hour}'] }),
       'accounts/acme.yaml': ONE_CUSTOMER,
+      'accounts/globex.yaml': undefined,
       'traffic.yaml': trafficWith(),
     },
     callers: { one: { account: 'acme' } },
-    gateway: { retries: 0 },
+    gateway: { retries: 0, checkTimeoutMs: 5000 },
   });
   const ask = () =>
     send({

@@ -134,7 +134,7 @@ describe('the six outcomes, through the real Envoy', need, async () => {
       assert.equal(error.type, 'requests');
       assert.equal(error.code, 'rate_limit_exceeded');
       assert.equal(error.param, null);
-      assert.match(error.message, /^limit `key-burst` \(1 requests per second\)/);
+      assert.match(error.message, /^limit `key-burst` \(1 request per second\)/);
     }
   });
 
@@ -148,7 +148,7 @@ describe('the six outcomes, through the real Envoy', need, async () => {
     assert.deepEqual([error.type, error.code], ['insufficient_quota', 'insufficient_quota']);
     assert.match(
       error.message,
-      /^limit `team-spend` \(0\.01 USD per month\) has 0\.01\d* USD left, this call may take 0\.04\d* USD/,
+      /^limit `team-spend` \(0\.01 USD per month\) has 0\.01 USD left, this call may take 0\.040004 USD$/,
     );
   });
 

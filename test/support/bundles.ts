@@ -17,9 +17,7 @@ plans:
     entitlements:
       - {routes: [chat], models: [gpt-5, gpt-5-mini], classes: [interactive, agentic, batch]}
       - {routes: [messages], models: [claude-sonnet], classes: [interactive, agentic]}
-    limits: [${limits.join(', ')}]
-    ladder: [${ladder.join(', ')}]
-prices:
+${list('    limits', limits)}${list('    ladder', ladder)}prices:
   standard:
     gpt-5: [{from: 2026-01-01, per: 1M tokens, input: 1.25, cache_read: 0.125, output: 10}]
     gpt-5-mini: [{from: 2026-01-01, per: 1M tokens, input: 0.25, cache_read: 0.025, output: 2}]
@@ -48,13 +46,18 @@ routes:
   models: {match: {method: GET, path: /v1/models}, metered: false}
 classes: [interactive, agentic, batch]
 runs: {required_for: [agentic], idle: 1h}
-limits: [${limits.join(', ')}]
-`;
+${list('limits', limits)}`;
 }
 
+/** The customer `acme` and undeclared accounts below it; nobody else. */
 export const ONE_CUSTOMER = `acme:
   plan: growth
   owner: cto@acme.example
   timezone: Europe/Berlin
   unlisted: allow
 `;
+
+/** A list that has entries; an empty one is left out, as the grammar wants it. */
+function list(key: string, entries: readonly string[]): string {
+  return entries.length === 0 ? '' : `${key}: [${entries.join(', ')}]\n`;
+}

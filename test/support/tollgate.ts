@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mintApiKey } from '../../src/identity/api-key.ts';
 import { digestText } from '../../src/identity/digest.ts';
@@ -17,8 +17,8 @@ export interface TestCaller {
 }
 
 export interface StackOptions<C extends string> {
-  /** Files that take the place of those of envoy/bundle, by name (`plans.yaml`, `accounts/acme.yaml`). */
-  readonly files?: Readonly<Record<string, string>>;
+  /** Files that take the place of those of envoy/bundle, by name (`plans.yaml`, `accounts/acme.yaml`); undefined: none there. */
+  readonly files?: Readonly<Record<string, string | undefined>>;
   readonly callers: Readonly<Record<C, TestCaller>>;
   /** Lines of tollgate.yaml beside listeners, ledger and pepper. */
   readonly settings?: string;
@@ -76,7 +76,10 @@ export async function writeBundle<C extends string>(
 ): Promise<{ readonly key: Record<C, string>; readonly keyId: Record<C, string> }> {
   const dir = join(bundle, '..');
   await cp(join(ROOT, 'envoy', 'bundle'), bundle, { recursive: true });
-  for (const [name, text] of Object.entries(files)) await writeFile(join(bundle, name), text);
+  for (const [name, text] of Object.entries(files)) {
+    if (text === undefined) await rm(join(bundle, name));
+    else await writeFile(join(bundle, name), text);
+  }
   const pepperFile = join(dir, 'pepper-v1');
   await writeFile(pepperFile, newPepperText(), { mode: 0o600 });
   const peppers = peppersOf(new Map([['v1', pepperFile]]));
