@@ -2,10 +2,7 @@ import { Command } from 'commander';
 import { type LoadedBundle, loadBundle } from '../policy/bundle.ts';
 import { formatProblem, type Problem } from '../policy/problem.ts';
 
-/** Exit codes of `tollgate check`: valid (warnings allowed), invalid, and wrong usage. */
-const EXIT = { valid: 0, invalid: 1, usage: 2 } as const;
-
-/** `tollgate check DIR [--json]`: judges a bundle, changes nothing. Sets the process's exit code. */
+/** `tollgate check DIR [--json]`: judges a bundle, changes nothing. Exit code 0 valid (warnings allowed), 1 invalid. */
 export function checkCommand(): Command {
   return new Command('check')
     .description('judge a policy bundle and its tollgate.yaml')
@@ -22,14 +19,11 @@ Example:
   plans.yaml:12:31: error name-unknown: \`plans.growth.prices\`: expected a price list of plans.yaml, found \`standrad\`; did you mean \`standard\`? [PR.PS-01]
   1 error, 0 warnings`,
     )
-    .exitOverride((exit) => {
-      process.exit(exit.exitCode === 0 ? EXIT.valid : EXIT.usage);
-    })
     .action(async (dir: string, options: { json?: boolean }) => {
       const loaded = await loadBundle(dir);
       const valid = loaded.policy !== undefined && loaded.settings !== undefined;
       process.stdout.write(options.json === true ? asJson(loaded, valid) : asLines(loaded, valid));
-      process.exitCode = valid ? EXIT.valid : EXIT.invalid;
+      process.exitCode = valid ? 0 : 1;
     });
 }
 

@@ -1,4 +1,6 @@
 /** The files of a bundle, each held to its schema. What the compiler reads. */
+import { createHash } from 'node:crypto';
+import type * as z from 'zod';
 import type { BundleFile, FileRole } from './directory.ts';
 import type { Problems } from './problem.ts';
 import {
@@ -35,30 +37,70 @@ export interface Documents {
 }
 
 /**
+ * Files that parsed without a problem, by name: a reload does not parse again what has not changed. Holds the files of
+ * the last load only.
+ */
+export class ParsedFiles {
+  #kept = new Map<string, { readonly hash: string; readonly document: Document<unknown> }>();
+  #next = new Map<string, { readonly hash: string; readonly document: Document<unknown> }>();
+
+  /** The document of `file` as it was parsed before, or as `parse` makes it now. */
+  read(
+    file: BundleFile,
+    problems: Problems,
+    parse: () => Document<unknown> | undefined,
+  ): Document<unknown> | undefined {
+    const hash = createHash('sha256').update(file.bytes).digest('hex');
+    const kept = this.#kept.get(file.file);
+    const errorsBefore = problems.errors;
+    const document = kept?.hash === hash ? kept.document : parse();
+    if (document !== undefined && problems.errors === errorsBefore) {
+      // What another file's fault once took out of it may be sound again.
+      document.source.dropped.clear();
+      this.#next.set(file.file, { hash, document });
+    }
+    return document;
+  }
+
+  /** Ends a load: what it did not read is forgotten. */
+  turn(): void {
+    this.#kept = this.#next;
+    this.#next = new Map();
+  }
+}
+
+/**
  * Parses and validates all files, each problem reported. Undefined: a file is missing or so broken that nothing can be
  * said of the names in it; the others' own problems are reported all the same.
  */
-export function readDocuments(files: readonly BundleFile[], problems: Problems): Documents | undefined {
+export function readDocuments(
+  files: readonly BundleFile[],
+  problems: Problems,
+  parsed = new ParsedFiles(),
+): Documents | undefined {
   const of = (role: FileRole) => files.filter((each) => each.role === role);
-  const read = <T>(file: BundleFile, schema: Parameters<typeof validate>[1]): Document<T> | undefined => {
-    const source = parseSource(file.file, file.bytes, problems);
-    if (source === undefined) return undefined;
-    const data = validate(source, schema, problems);
-    return data === undefined ? undefined : { source, data: data as T };
-  };
-  const one = <T>(role: FileRole, schema: Parameters<typeof validate>[1]) => {
+  const read = <T>(file: BundleFile, schema: z.ZodType<T>): Document<T> | undefined =>
+    parsed.read(file, problems, () => parseDocument(file, schema, problems)) as Document<T> | undefined;
+  const one = <T>(role: FileRole, schema: z.ZodType<T>): Document<T> | undefined => {
     const [file] = of(role);
-    return file === undefined ? undefined : read<T>(file, schema);
+    return file === undefined ? undefined : read(file, schema);
   };
-  const access = one<AccessFile>('access', accessSchema);
-  const plans = one<PlansFile>('plans', plansSchema);
-  const traffic = one<TrafficFile>('traffic', trafficSchema);
-  const models = one<ModelsFile>('models', modelsSchema);
-  const accounts = of('accounts').map((file) => read<AccountsFile>(file, accountsSchema));
-  const keys = of('keys').map((file) => read<KeysFile>(file, keysSchema));
+  const access = one('access', accessSchema);
+  const plans = one('plans', plansSchema);
+  const traffic = one('traffic', trafficSchema);
+  const models = one('models', modelsSchema);
+  const accounts = of('accounts').map((file) => read(file, accountsSchema));
+  const keys = of('keys').map((file) => read(file, keysSchema));
+  parsed.turn();
   if (access === undefined || plans === undefined || traffic === undefined || models === undefined) return undefined;
   if (accounts.includes(undefined)) return undefined;
   return { access, plans, traffic, models, accounts: accounts.filter(isRead), keys: keys.filter(isRead) };
+}
+
+function parseDocument<T>(file: BundleFile, schema: z.ZodType<T>, problems: Problems): Document<T> | undefined {
+  const source = parseSource(file.file, file.bytes, problems);
+  const data = source === undefined ? undefined : validate(source, schema, problems);
+  return source === undefined || data === undefined ? undefined : { source, data };
 }
 
 function isRead<T>(document: Document<T> | undefined): document is Document<T> {

@@ -34,7 +34,7 @@ export function compileLimit(entry: LimitEntry, site: LimitSite, context: LimitC
   if (amount === undefined) return undefined;
   const shape = shapeOf(entry, amount, site, context.problems);
   if (shape === undefined || !isPartitioned(entry, amount, shape, site, context.problems)) return undefined;
-  const { routes, classes, models, problems } = context;
+  const { routes, classes, problems } = context;
   const reference = (key: string) => ({ source, path: [...path, key], owned: site.traffic });
   return Object.freeze({
     name: entry.name,
@@ -43,8 +43,7 @@ export function compileLimit(entry: LimitEntry, site: LimitSite, context: LimitC
     shape: Object.freeze(shape),
     each: entry.each,
     routes: referAll(entry.routes, routes, reference('routes'), problems),
-    models:
-      entry.models === undefined ? undefined : models.resolve(entry.models, { source, path: [...path, 'models'] }),
+    models: limitedModels(entry, site, context),
     classes: referAll(entry.classes, classes, reference('classes'), problems),
     ceiling: ceilingOf(entry, shape, site, context),
     warn: Object.freeze([...new Set((entry.warn ?? []).map(wholePercent))].toSorted((a, b) => a - b)),
@@ -54,6 +53,21 @@ export function compileLimit(entry: LimitEntry, site: LimitSite, context: LimitC
     enforce: weakest([entry.enforce, ...site.within]),
     at: source.ref(path),
   });
+}
+
+function limitedModels(
+  { models: patterns }: LimitEntry,
+  { source, path }: LimitSite,
+  { models, problems }: LimitContext,
+): ReadonlySet<string> | undefined {
+  if (patterns === undefined) return undefined;
+  const at = [...path, 'models'];
+  const found = models.resolve(patterns, { source, path: at });
+  // A literal name that is not declared has been reported; a pattern that matches nothing is silent elsewhere.
+  if (found.size === 0 && patterns.every((pattern) => pattern.includes('*'))) {
+    problems.report('limit-vain', source.at(at), { text: 'no declared model matches; the limit binds nothing' });
+  }
+  return found;
 }
 
 /** Reads `max` of a limit or an override. */
