@@ -26,6 +26,12 @@ export const SPENDS: readonly HeldSpend[] = [
   spendOf({ unit: 'requests', reserved: 1, kind: 'slots', limit: 'in-flight' }),
 ];
 
+/** What the counters of SPENDS have used: of one open hold, of one that `endEntry` settled, of none, of one that expired. */
+export const RESERVED = { requests: 1, tokens: 300, charge: 2202, cost: 1102, 'in-flight': 1 };
+export const SETTLED = { requests: 1, tokens: 110, charge: 380, cost: 190, 'in-flight': 0 };
+export const NOTHING = { requests: 0, tokens: 0, charge: 0, cost: 0, 'in-flight': 0 };
+export const EXPIRED = { ...RESERVED, 'in-flight': 0 };
+
 /** A meter over the real memory store and a real SQLite ledger in a directory of its own. */
 export class Desk {
   nowMs = DECIDED_MS;

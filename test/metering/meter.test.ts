@@ -4,13 +4,8 @@ import { holdToFields } from '../../src/ledger/fields.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
 import type { LimitStore } from '../../src/limits/store.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
-import { type Desk, endEntry, openDesk, SETTLE_WITHIN_MS } from './desk.ts';
+import { type Desk, endEntry, NOTHING, openDesk, RESERVED, SETTLED } from './desk.ts';
 import { DECIDED_MS, entryOf, holdOf } from './fixtures.ts';
-
-const RESERVED = { requests: 1, tokens: 300, charge: 2202, cost: 1102, 'in-flight': 1 };
-const SETTLED = { requests: 1, tokens: 110, charge: 380, cost: 190, 'in-flight': 0 };
-const NOTHING = { requests: 0, tokens: 0, charge: 0, cost: 0, 'in-flight': 0 };
-const EXPIRED = { ...RESERVED, 'in-flight': 0 };
 
 interface Row {
   readonly what: string;
@@ -200,126 +195,6 @@ test('only the end of an allowed request is billed', async (t) => {
   assert.equal(desk.meter.counts().ignored, entries.length);
   assert.deepEqual(await desk.used(), RESERVED);
   assert.deepEqual(await desk.ends(hold), []);
-});
-
-test('a withdrawn hold gives everything back, and still settles if it was served', async (t) => {
-  const desk = await openDesk(t);
-  const hold = await desk.admit();
-  await desk.meter.withdraw(hold);
-  assert.deepEqual(await desk.used(), NOTHING);
-  assert.deepEqual(await desk.ends(hold), ['0 released hold 0 0']);
-  await desk.meter.take(endEntry(hold));
-  assert.deepEqual(await desk.used(), SETTLED);
-  assert.deepEqual(await desk.ends(hold), ['0 released hold 0 0', '2 settled hold 380 190']);
-});
-
-test('a hold that the ledger never took is withdrawn without an end', async (t) => {
-  const desk = await openDesk(t, { queueMax: 1, commitMs: 1000 });
-  await desk.admit({ spends: [] });
-  const turnedAway = await desk.reserve();
-  assert.equal(desk.meter.admit(turnedAway), false);
-  await desk.meter.withdraw(turnedAway);
-  const never = await desk.reserve();
-  await desk.meter.withdraw(never);
-  assert.deepEqual(await desk.used(), NOTHING);
-  assert.deepEqual(await desk.rows('SELECT * FROM ends'), []);
-  assert.equal(desk.meter.counts().withdrawn, 2);
-});
-
-test('a hold that the ledger had no room for is booked with its end', async (t) => {
-  const desk = await openDesk(t, { queueMax: 1, commitMs: 1000 });
-  await desk.admit({ spends: [] });
-  const hold = await desk.reserve();
-  assert.equal(desk.meter.admit(hold), false);
-  await desk.meter.take(endEntry(hold));
-  assert.deepEqual(await desk.ends(hold), ['2 settled hold 380 190']);
-});
-
-test('an expired hold is unreconciled with its estimate until its entry comes', async (t) => {
-  const desk = await openDesk(t);
-  const billed = await desk.admit();
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(billed), []);
-  desk.nowMs = billed.expiresAtMs;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.used(), EXPIRED);
-  assert.deepEqual(await desk.ends(billed), ['0 unreconciled hold 2202 1102']);
-  await desk.meter.sweep(desk.nowMs + 100_000);
-  assert.deepEqual(await desk.booked(billed), { tokens: 300, charge: 2202, cost: 1102 });
-  await desk.meter.take(endEntry(billed));
-  assert.deepEqual(await desk.used(), SETTLED);
-  assert.deepEqual(await desk.booked(billed), { tokens: 110, charge: 380, cost: 190 });
-});
-
-test('an expired hold of a plan that bills no estimates keeps its cost', async (t) => {
-  const desk = await openDesk(t);
-  const hold = await desk.admit({ billEstimated: false });
-  desk.nowMs = hold.expiresAtMs;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(hold), ['0 unreconciled hold 0 1102']);
-});
-
-test('a hold that nobody remembers is ended by the ledger, a minute after its expiry', async (t) => {
-  const desk = await openDesk(t);
-  const hold = await desk.admit();
-  desk.meter = desk.newMeter();
-  desk.nowMs = hold.expiresAtMs;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.used(), EXPIRED);
-  assert.deepEqual(await desk.ends(hold), []);
-  desk.nowMs = hold.expiresAtMs + 59_999;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(hold), []);
-  desk.nowMs = hold.expiresAtMs + 70_000;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(hold), ['0 unreconciled hold 2202 1102']);
-  const [row] = await desk.rows('SELECT charged FROM ends');
-  assert.match(String(row?.['charged']), /acme\|charge.*2202/);
-});
-
-test('heartbeats keep a long request open, up to the end of settlement', async (t) => {
-  const desk = await openDesk(t);
-  const hold = await desk.admit();
-  const beat = (): unknown => desk.meter.take(endEntry(hold, { kind: 'periodic', usage: new Map() }));
-  desk.nowMs = DECIDED_MS + 100_000;
-  await beat();
-  desk.nowMs = DECIDED_MS + 219_999;
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(hold), []);
-  assert.equal(desk.meter.counts().heartbeats, 1);
-  for (; desk.nowMs < DECIDED_MS + SETTLE_WITHIN_MS; desk.nowMs += 60_000) await beat();
-  await desk.meter.sweep(desk.nowMs);
-  assert.deepEqual(await desk.ends(hold), ['0 unreconciled hold 2202 1102']);
-});
-
-test('an open hold survives a restart', async (t) => {
-  const desk = await openDesk(t);
-  const open = await desk.admit({ tags: { cost_center: '4711' } });
-  const ended = await desk.admit();
-  await desk.meter.take(endEntry(ended));
-  await desk.ledger.flush();
-  desk.meter = desk.newMeter();
-  desk.meter.resume(await desk.ledger.recover(0));
-  assert.equal(desk.meter.counts().open, 1);
-  await desk.meter.take(endEntry(open));
-  await desk.meter.take(endEntry(ended));
-  assert.deepEqual(await desk.ends(open), ['2 settled hold 380 190']);
-  assert.deepEqual(await desk.ends(ended), ['2 settled hold 380 190']);
-  assert.deepEqual(await desk.used(), { requests: 2, tokens: 220, charge: 760, cost: 380, 'in-flight': 0 });
-  assert.deepEqual([desk.ledger.counts().conflicts, desk.meter.counts().differing], [0, 0]);
-});
-
-test('at its bound the oldest open hold is forgotten, and settled by its copy', async (t) => {
-  const desk = await openDesk(t);
-  desk.meter = desk.newMeter({ settings: { settleWithinMs: SETTLE_WITHIN_MS, openMax: 1 } });
-  const first = await desk.admit();
-  const second = await desk.admit();
-  assert.equal(desk.meter.counts().evicted, 1);
-  await desk.meter.take(endEntry(first));
-  await desk.meter.take(endEntry(second));
-  assert.deepEqual(await desk.ends(first), ['2 settled entry 380 190']);
-  assert.deepEqual(await desk.ends(second), ['2 settled hold 380 190']);
-  assert.deepEqual(await desk.rows('SELECT written_by FROM holds'), [{ written_by: 'hold' }, { written_by: 'hold' }]);
 });
 
 /** The memory store as one that answers later, or fails. */
