@@ -10,7 +10,7 @@ export type Format = (typeof FORMATS)[number];
 interface Column {
   readonly name: string;
   /** Text is aligned left and may be quoted; numbers are aligned right and are ours. */
-  readonly kind: 'text' | 'number';
+  readonly kind: 'text' | 'number' | 'money';
 }
 
 type Cells = readonly string[];
@@ -31,7 +31,7 @@ function columnsOf({ query }: Report): readonly Column[] {
     ...query.by.map((name): Column => ({ name, kind: 'text' })),
     { name: 'requests', kind: 'number' },
     ...measures.map((name): Column => ({ name, kind: 'number' })),
-    ...['charge', 'cost', 'margin'].map((name): Column => ({ name, kind: 'number' })),
+    ...['charge', 'cost', 'margin'].map((name): Column => ({ name, kind: 'money' })),
     { name: 'currency', kind: 'text' },
   ];
 }
@@ -68,7 +68,26 @@ function tableOf(report: Report): string {
     return byMeter ? cells.map((cell, at) => (at === report.query.by.length + 1 ? '' : cell)) : cells;
   });
   const open = report.open === 0n ? '' : `\n${report.open} of the requests have not ended yet and have no amounts\n`;
-  return alignedTable(columnsOf(report), rowsOf(report), totals) + open;
+  const [rows, sums] = withoutZeros(columnsOf(report), rowsOf(report), totals);
+  return alignedTable(columnsOf(report), rows, sums) + open;
+}
+
+/** Leaves out the last places of money that are 0 in every row, but for two: exact, and easier to read. */
+function withoutZeros(
+  columns: readonly Column[],
+  rows: readonly Cells[],
+  totals: readonly Cells[],
+): readonly [readonly Cells[], readonly Cells[]] {
+  const isMoney = (at: number): boolean => columns[at]?.kind === 'money';
+  const amounts = [...rows, ...totals].flatMap((cells) => cells.filter((_, at) => isMoney(at)));
+  const spare = amounts.map((text) => {
+    const places = text.includes('.') ? text.length - text.indexOf('.') - 1 : 0;
+    return Math.min(Math.max(places - 2, 0), /0*$/.exec(text)![0].length);
+  });
+  const cut = Math.min(...spare);
+  const shorten = (cells: Cells): Cells =>
+    cells.map((cell, at) => (isMoney(at) && cut > 0 ? cell.slice(0, -cut) : cell));
+  return [rows.map(shorten), totals.map(shorten)];
 }
 
 const REFUSAL_COLUMNS: readonly Column[] = [
@@ -81,6 +100,7 @@ function refusalCells(rows: readonly RefusalRow[]): readonly Cells[] {
 }
 
 function refusalsTable(rows: readonly RefusalRow[]): string {
+  if (rows.length === 0) return 'no refused requests\n';
   const sum = rows.reduce((total, row) => total + row.count, 0n);
   return alignedTable(REFUSAL_COLUMNS, refusalCells(rows), [['total', '', '', '', sum.toString()]]);
 }

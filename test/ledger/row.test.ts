@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  decodeEnd,
+  decodeHold,
+  decodeOrphan,
+  decodeRefusal,
+  encodeEnd,
+  encodeHold,
+  encodeOrphan,
+  encodeRefusal,
+} from '../../src/ledger/row.ts';
+import { anyHold, endOf, holdOf, hostileText, refusalOf } from './rows.ts';
+
+test('any hold survives its row', () => {
+  fc.assert(
+    fc.property(anyHold('abcdefgh'), (hold) => {
+      assert.deepEqual(decodeHold(encodeHold(hold)), hold);
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+});
+
+test('refusals keep whom, why and how long', () => {
+  for (const waitMs of [undefined, 0, 1_000, 'never'] as const) {
+    const refusal = refusalOf('abcdefgh', { waitMs, limit: waitMs === 0 ? undefined : 'key-burst' });
+    assert.deepEqual(decodeRefusal(encodeRefusal(refusal)), refusal);
+  }
+});
+
+test('traces keep waits and marks', () => {
+  const marks = [true, false];
+  const spends = marks.flatMap((fits) =>
+    marks.flatMap((yielded) =>
+      marks.map((observe) => ({
+        limit: 'l',
+        owner: 'acme',
+        unit: 'tokens' as const,
+        asked: 1,
+        used: 2,
+        ceiling: 3,
+        fits,
+        yielded,
+        observe,
+        waitMs: fits ? undefined : ('never' as const),
+      })),
+    ),
+  );
+  const hold = holdOf('abcdefgh', {
+    trace: [
+      { model: undefined, spends },
+      { model: 'gpt-5', spends: [] },
+    ],
+  });
+  assert.deepEqual(decodeHold(encodeHold(hold)), hold);
+});
+
+test('ends keep money as it is, and the hold only if asked to', () => {
+  const hold = holdOf('abcdefgh', { model: undefined });
+  const { hold: _, ...facts } = endOf(hold, {
+    lines: [{ meter: 'output', quantity: 1, charge: -(2n ** 63n), cost: 2n ** 63n - 1n }],
+    status: undefined,
+    durationMs: undefined,
+    flags: ['usage_faulty'],
+  });
+  assert.deepEqual(decodeEnd(encodeEnd({ ...facts, hold }, { withHold: false })), {
+    ...facts,
+    model: '',
+    hold: undefined,
+  });
+  assert.deepEqual(decodeEnd(encodeEnd({ ...facts, hold }, { withHold: true })), { ...facts, model: '', hold });
+});
+
+test('orphans of any text', () => {
+  fc.assert(
+    fc.property(fc.record({ decisionId: hostileText, why: hostileText, entry: hostileText }), (texts) => {
+      const orphan = { ...texts, atMs: 5 };
+      assert.deepEqual(decodeOrphan(encodeOrphan(orphan)), orphan);
+    }),
+    { seed: 4, numRuns: 100 },
+  );
+});
