@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import { parse } from 'yaml';
 import { TollgateError } from '../core/errors.ts';
 import { mintApiKey } from '../identity/api-key.ts';
 import { digestText } from '../identity/digest.ts';
@@ -9,7 +10,6 @@ import { lifetimeOf } from '../identity/lifetime.ts';
 import { newPepperText, peppersOf } from '../identity/peppers.ts';
 import { type LoadedBundle, loadBundle } from '../policy/bundle.ts';
 import { keysDirectory, readBundleFiles } from '../policy/directory.ts';
-import { readDocuments } from '../policy/documents.ts';
 import type { ApiKey, Policy } from '../policy/policy.ts';
 import { Problems } from '../policy/problem.ts';
 import { parseDuration } from '../policy/quantity.ts';
@@ -161,11 +161,12 @@ function noPepper(dir: string): string {
   return `tollgate.yaml of \`${dir}\` names no pepper file that can be used; make one with \`tollgate keys pepper ${dir}/pepper-v1\` and name it there: \`peppers: { v1: pepper-v1 }\``;
 }
 
-/** `credentials.age_max` of access.yaml; the compiled policy has it in each key only. */
+/** `credentials.age_max` of a sound bundle; the compiled policy has it only inside each key. */
 async function ageMaxMs(dir: string): Promise<number | undefined> {
-  const problems = new Problems();
-  const text = readDocuments(await readBundleFiles(dir, problems), problems)?.access.data.credentials?.age_max;
-  return text === undefined ? undefined : parseDuration(text);
+  const files = await readBundleFiles(dir, new Problems());
+  const access = files.find(({ role }) => role === 'access')?.bytes.toString('utf8') ?? '';
+  const { credentials } = parse(access) as { credentials?: { age_max?: string } };
+  return credentials?.age_max === undefined ? undefined : parseDuration(credentials.age_max);
 }
 
 function assertKnown(options: CreateOptions, policy: Policy): void {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { importsOf, judge } from '../../tools/arrows.ts';
 
-const LONG = `${'x;\n'.repeat(301)}`;
+const LONG = 'x;\n'.repeat(301);
+const LONG_TABLE = 'x;\n'.repeat(501);
 
 /** Each row: files, and what is found. A file that a row only needs to exist is empty. */
 const ROWS: { name: string; files: Record<string, string>; faults: RegExp[] }[] = [
@@ -72,8 +73,13 @@ const ROWS: { name: string; files: Record<string, string>; faults: RegExp[] }[] 
   },
   {
     name: '10 a long file needs a reason',
-    files: { 'src/core/a.ts': LONG, 'test/core/a.test.ts': LONG },
-    faults: [/^src\/core\/a\.ts:300: 301 lines/, /^test\/core\/a\.test\.ts:300: 301 lines/],
+    files: {
+      'src/core/a.ts': LONG,
+      'tools/a.ts': LONG,
+      'test/core/a.test.ts': LONG,
+      'test/core/b.test.ts': LONG_TABLE,
+    },
+    faults: [/^src\/core\/a\.ts:300: 301 lines/, /^tools\/a\.ts:300/, /^test\/core\/b\.test\.ts:500: 501 lines/],
   },
   {
     name: '11 the clock is read in one place',
@@ -106,7 +112,17 @@ const ROWS: { name: string; files: Record<string, string>; faults: RegExp[] }[] 
     faults: [/room `attic` is not in tools\/arrows\.ts/],
   },
   {
-    name: '16 a missing file',
+    name: '16 the type of one file, where that is all that is lent',
+    files: {
+      'src/envoy/a.ts':
+        "import type { Hold } from '../ledger/hold.ts';\nimport { h } from '../ledger/hold.ts';\nimport type { L } from '../ledger/ledger.ts';\n",
+      'src/ledger/hold.ts': '',
+      'src/ledger/ledger.ts': '',
+    },
+    faults: [/a\.ts:2: `envoy` may not import `ledger`/, /a\.ts:3: `envoy` may not import `ledger`/],
+  },
+  {
+    name: '17 a missing file',
     files: { 'src/core/a.ts': "import { h } from './h.ts';\n" },
     faults: [/`src\/core\/h\.ts` does not exist/],
   },
