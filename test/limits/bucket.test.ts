@@ -56,8 +56,8 @@ describe('a level drains', () => {
     fc.assert(
       fc.property(levelAndRate(), fc.maxSafeNat(), ([level, rate], elapsedMs) => {
         const after = drained(level, rate, elapsedMs);
-        const exact = valueOf(level) - BigInt(rate.n) * BigInt(elapsedMs);
-        assert.equal(valueOf(after), exact > 0n ? exact : 0n);
+        const exact = partsOf(level) - BigInt(rate.n) * BigInt(elapsedMs);
+        assert.equal(partsOf(after), exact > 0n ? exact : 0n);
         assert.ok(after.parts >= 0 && after.parts < after.p);
       }),
       { seed: 5, numRuns: 2000 },
@@ -153,7 +153,7 @@ describe('filling and lowering', () => {
   });
 });
 
-function valueOf({ units, parts, p }: Level): bigint {
+function partsOf({ units, parts, p }: Level): bigint {
   return BigInt(units) * BigInt(p) + BigInt(parts);
 }
 
