@@ -1,4 +1,140 @@
+import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { systemClock } from '../core/clock.ts';
+import { TollgateError } from '../core/errors.ts';
+import type { Call } from '../decision/call.ts';
+import { decideDry } from '../decision/dry.ts';
+import { judgeKey } from '../identity/identify.ts';
+import type { LedgerReader } from '../ledger/reader.ts';
+import { MemoryLimitStore } from '../limits/memory-store.ts';
+import { loadBundle } from '../policy/bundle.ts';
+import type { Policy } from '../policy/policy.ts';
+import { type Explanation, explanationOf, explanationOfDry, renderExplanation } from './explanation.ts';
+import { readLedger } from './ledger-option.ts';
+
+interface ExplainOptions {
+  readonly config?: string;
+  readonly ledger?: string;
+  readonly key?: string;
+  readonly route?: string;
+  readonly model?: string;
+  readonly class?: string;
+  readonly run?: string;
+  readonly maxTokens?: string;
+  readonly body?: string;
+  readonly json?: boolean;
+}
+
+/** `tollgate explain`: why a decision was made, or which one would be made now. Changes nothing. */
 export function explainCommand(): Command {
-  return new Command('explain');
+  return new Command('explain')
+    .description('why a call was allowed or refused, or what would happen to one now')
+    .argument('[id]', 'decision id, as in the answer header `x-tollgate-decision`')
+    .option('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
+    .option('--ledger <file>', 'ledger file, instead of the one that tollgate.yaml names; for a decision id')
+    .option('--key <id>', 'public id of an API key: what would happen to its call now')
+    .option('--route <name>', 'route of that call')
+    .option('--model <name>', 'model that it asks for')
+    .option('--max-tokens <n>', 'output cap that it gives')
+    .option('--body <file>', 'its whole JSON body, instead of --model and --max-tokens')
+    .option('--class <name>', 'header `tollgate-class`')
+    .option('--run <id>', 'header `tollgate-run`')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Shows each step, and each limit with used, asked, after and ceiling, and the reason.
+Exit codes: 0 explained, 1 there is no such decision, key or ledger, 2 wrong usage.
+
+Examples:
+  $ tollgate explain xaaq2c7b-019ab4c2-7f00-7abc-8def-0123456789ab --config ./bundle
+  $ tollgate explain --key k7f3q2 --route chat --model gpt-5 --max-tokens 500 --config ./bundle`,
+    )
+    .action(async (id: string | undefined, options: ExplainOptions) => {
+      const explanation = id === undefined ? await explainNow(options) : await explainPast(id, options);
+      process.stdout.write(
+        options.json === true ? `${JSON.stringify(explanation, asText, 2)}\n` : renderExplanation(explanation),
+      );
+    });
+}
+
+/** Money of the ledger is BigInt, which JSON does not have. */
+function asText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+async function explainPast(id: string, options: ExplainOptions): Promise<Explanation> {
+  if (options.key !== undefined)
+    throw new TollgateError('usage', 'either a decision id or `--key` is needed, not both');
+  return readLedger({ ...pick('config', options.config), ...pick('ledger', options.ledger) }, (reader) => {
+    const booked = reader.decision(id);
+    if (booked === undefined) {
+      throw new TollgateError(
+        'not_found',
+        `decision \`${id}\` is not in this ledger; refusals of unknown callers are not booked`,
+      );
+    }
+    return explanationOf(booked, (version) => reader.prices(version));
+  });
+}
+
+async function explainNow(options: ExplainOptions): Promise<Explanation> {
+  const { key: keyId, config } = options;
+  if (keyId === undefined || config === undefined || options.route === undefined) {
+    throw new TollgateError('usage', 'a decision id, or `--key`, `--route` and `--config` are needed');
+  }
+  const { policy } = await loadBundle(config);
+  if (policy === undefined)
+    throw new TollgateError(
+      'bundle_invalid',
+      `bundle \`${config}\` has problems; \`tollgate check ${config}\` shows them`,
+    );
+  const key = policy.keys.get(keyId);
+  if (key === undefined) throw new TollgateError('not_found', `there is no key \`${keyId}\` in \`${config}\``);
+  const call = await callOf(options, policy);
+  const store = await readLedger({ config }, storeOf);
+  const caller = judgeKey(key, policy.environment, systemClock.nowMs());
+  const answer = await decideDry({ call, policy, caller, store, clock: systemClock });
+  return explanationOfDry(answer, policy.prices);
+}
+
+/** The counters as the serving process last committed them. */
+function storeOf(reader: LedgerReader): MemoryLimitStore {
+  const store = new MemoryLimitStore(systemClock);
+  store.restore({ counters: reader.counters(), reservations: [] });
+  return store;
+}
+
+async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
+  const route = policy.routes.get(options.route ?? '');
+  if (route === undefined) {
+    throw new TollgateError(
+      'not_found',
+      `there is no route \`${options.route}\`; routes are ${[...policy.routes.keys()].map((name) => `\`${name}\``).join(', ')}`,
+    );
+  }
+  if (route.metered && options.model === undefined && options.body === undefined) {
+    throw new TollgateError('usage', `route \`${route.name}\` needs \`--model\` or \`--body\``);
+  }
+  const headers = new Map([['content-type', ['application/json']]]);
+  if (options.class !== undefined) headers.set('tollgate-class', [options.class]);
+  if (options.run !== undefined) headers.set('tollgate-run', [options.run]);
+  return {
+    method: route.method,
+    path: route.path,
+    headers: { get: (name) => headers.get(name) ?? [] },
+    body: options.body === undefined ? bodyOf(options) : await readFile(options.body),
+    partialBody: false,
+    routeName: undefined,
+    deadlineMs: Number.POSITIVE_INFINITY,
+  };
+}
+
+function bodyOf({ model, maxTokens }: ExplainOptions): Uint8Array {
+  const cap = maxTokens === undefined ? {} : { max_tokens: Number(maxTokens) };
+  return Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...cap }));
+}
+
+function pick<K extends string>(name: K, value: string | undefined): Partial<Record<K, string>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<K, string>);
 }

@@ -3,6 +3,7 @@ export type ErrorCode =
   | 'bundle_invalid'
   | 'ledger_locked'
   | 'ledger_unavailable'
+  | 'not_found'
   | 'port_in_use'
   | 'secret_unreadable'
   | 'settings_invalid'

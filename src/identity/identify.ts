@@ -84,6 +84,11 @@ function unknownDetail(id: string, key: ApiKey | undefined, peppers: Peppers): s
   return `key \`${id}\` needs pepper \`${key.pepper}\`, which the settings do not name`;
 }
 
+/** Whom a key that was proved stands for at `nowMs`, or why it is refused: environment, revocation, validity. */
+export function judgeKey(key: ApiKey, environment: string, nowMs: number): Principal | IdentityRefusal {
+  return judgeState(key, environment, nowMs).found;
+}
+
 function judgeState(key: ApiKey, environment: string, nowMs: number): Verdict {
   const name = `key \`${key.id}\``;
   if (key.environment !== environment) {

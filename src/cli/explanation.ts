@@ -1,0 +1,190 @@
+import { formatMoney } from '../core/money.ts';
+import { alignedTable, type Column, printable } from '../core/table.ts';
+import type { DryAnswer } from '../decision/dry.ts';
+import { waitText } from '../decision/words.ts';
+import type { DecisionFacts, Hold, TracedCandidate, TracedSpend } from '../ledger/hold.ts';
+import type { BookedDecision, BookedEnd, BookedLine } from '../ledger/reader.ts';
+import type { PriceTables } from '../policy/policy.ts';
+
+/** One decision, taken apart. Money in smallest units of `currency`. */
+export interface Explanation {
+  readonly outcome: 'allow' | 'deny';
+  /** Nothing was reserved: it says what would happen. */
+  readonly dry: boolean;
+  /** One sentence: what was decided and why. */
+  readonly why: string;
+  readonly reason: string;
+  /** Undefined for a caller that was not let in. */
+  readonly facts: DecisionFacts | undefined;
+  readonly estimate: Hold['estimate'] | undefined;
+  readonly model: string | undefined;
+  /** Calls that this refusal stands for. */
+  readonly count: number;
+  readonly candidates: readonly TracedCandidate[];
+  readonly ends: readonly BookedEnd[];
+  readonly lines: readonly BookedLine[];
+  readonly currency: { readonly code: string; readonly decimals: number };
+}
+
+const NOTHING = { count: 1, ends: [], lines: [], estimate: undefined, model: undefined } as const;
+
+/** What the ledger says of a decision. `prices`: the price tables of a version. */
+export function explanationOf(booked: BookedDecision, prices: (version: string) => unknown): Explanation {
+  const facts = booked.outcome === 'allow' ? booked.hold : booked.refusal;
+  const currency = currencyOf(prices(facts.priceVersion) as PriceTables | undefined);
+  if (booked.outcome === 'allow') {
+    const { hold, ends, lines } = booked;
+    return { ...NOTHING, ...allowed(hold), dry: false, ends, lines, currency };
+  }
+  const { refusal, count } = booked;
+  return { ...NOTHING, ...denied(refusal, refusal), dry: false, count, currency };
+}
+
+/** What would be decided now. */
+export function explanationOfDry({ decision, refusal }: DryAnswer, prices: PriceTables): Explanation {
+  const currency = currencyOf(prices);
+  if (decision.outcome === 'allow') return { ...NOTHING, ...allowed(decision.hold), dry: true, currency };
+  return { ...NOTHING, ...denied(decision, refusal), dry: true, currency };
+}
+
+function currencyOf(prices: PriceTables | undefined): Explanation['currency'] {
+  return { code: prices?.currency ?? '', decimals: prices?.decimals ?? 0 };
+}
+
+function allowed(
+  hold: Hold,
+): Pick<Explanation, 'outcome' | 'why' | 'reason' | 'facts' | 'estimate' | 'model' | 'candidates'> {
+  const { requestedModel, model, downgradedBy } = hold;
+  const step = `served by \`${model}\` instead of \`${requestedModel}\`: limit \`${downgradedBy}\` takes the ladder's step`;
+  const why = downgradedBy === undefined ? `allowed${model === undefined ? '' : `: \`${model}\``}` : `allowed, ${step}`;
+  const reason = downgradedBy === undefined ? 'as_requested' : 'downgraded';
+  return { outcome: 'allow', why, reason, facts: hold, estimate: hold.estimate, model, candidates: hold.trace };
+}
+
+function denied(
+  { reason, message }: { reason: string; message: string },
+  facts: (DecisionFacts & { limit?: string | undefined }) | undefined,
+): Pick<Explanation, 'outcome' | 'why' | 'reason' | 'facts' | 'candidates'> {
+  return { outcome: 'deny', why: `refused: ${message}`, reason, facts, candidates: facts?.trace ?? [] };
+}
+
+/** For people: the outcome, the steps, a table of limits per candidate, how it ended. */
+export function renderExplanation(explanation: Explanation): string {
+  const { why, dry, reason, facts, count } = explanation;
+  const parts = [`${dry ? 'now, it would be ' : ''}${printable(why)}\nreason   ${reason}\n`];
+  if (count > 1) parts.push(`times    ${count} in this minute\n`);
+  if (facts !== undefined) parts.push(stepsOf(explanation, facts));
+  explanation.candidates.forEach((candidate, index) => {
+    parts.push(candidateText(explanation, candidate, index));
+  });
+  for (const end of explanation.ends) parts.push(endText(explanation, end));
+  return parts.join('');
+}
+
+function stepsOf({ dry, estimate, currency }: Explanation, facts: DecisionFacts): string {
+  const rows: [string, string][] = [];
+  if (!dry) rows.push(['decision', `${facts.decisionId} at ${new Date(facts.decidedAtMs).toISOString()}`]);
+  rows.push(['route', facts.dialect === undefined ? facts.route : `${facts.route} (${facts.dialect})`]);
+  rows.push([
+    'caller',
+    `account ${facts.account}, ${facts.proof.replace('_', ' ')} ${facts.credential} (${facts.kind}, ${facts.confidence})`,
+  ]);
+  if (facts.actor !== undefined) rows.push(['actor', facts.actor]);
+  rows.push(['class', `${facts.classes.join(' + ')}${facts.run === undefined ? '' : `, run ${facts.run}`}`]);
+  if (facts.requestedModel !== undefined)
+    rows.push(['asked', `${facts.requestedModel}${facts.stream ? ', stream' : ''}`]);
+  rows.push(['plan', `${facts.plan ?? 'none'}, policy ${facts.policyVersion}, prices ${facts.priceVersion}`]);
+  if (estimate !== undefined && facts.requestedModel !== undefined) {
+    const money = moneyText(BigInt(estimate.charge), currency);
+    rows.push([
+      'estimate',
+      `${estimate.inputTokens} input and up to ${estimate.outputTokens} output tokens, at most ${money}`,
+    ]);
+  }
+  if (facts.observed.length > 0) rows.push(['observed', `would have refused: ${facts.observed.join(', ')}`]);
+  return rows.map(([name, text]) => `${name.padEnd(8)} ${printable(text)}\n`).join('');
+}
+
+const LIMIT_COLUMNS: readonly Column[] = [
+  { name: 'limit', kind: 'text' },
+  { name: 'of', kind: 'text' },
+  { name: 'unit', kind: 'text' },
+  { name: 'used', kind: 'number' },
+  { name: 'asked', kind: 'number' },
+  { name: 'after', kind: 'number' },
+  { name: 'ceiling', kind: 'number' },
+  { name: 'result', kind: 'text' },
+];
+
+function candidateText(
+  { candidates, outcome, currency }: Explanation,
+  { model, spends }: TracedCandidate,
+  index: number,
+): string {
+  const last = index === candidates.length - 1;
+  const taken = last ? (outcome === 'allow' ? 'taken' : 'refused') : 'left for the next on the ladder';
+  const head = `\n${model === undefined ? 'limits' : `candidate ${index + 1}: ${model}`}, ${taken}\n`;
+  if (spends.length === 0) return `${head}no limit holds for it\n`;
+  const charged = last && outcome === 'allow';
+  return (
+    head +
+    alignedTable(
+      LIMIT_COLUMNS,
+      spends.map((spend) => limitCells(spend, { charged, currency })),
+    )
+  );
+}
+
+function limitCells(
+  spend: TracedSpend,
+  { charged, currency }: { charged: boolean; currency: Explanation['currency'] },
+): string[] {
+  const show = (amount: number): string =>
+    spend.unit === 'charge' || spend.unit === 'cost' ? formatMoney(BigInt(amount), currency) : String(amount);
+  const after = charged ? spend.used + spend.asked : spend.used;
+  return [
+    spend.limit,
+    spend.owner,
+    spend.unit,
+    show(spend.used),
+    show(spend.asked),
+    show(after),
+    show(spend.ceiling),
+    resultOf(spend),
+  ];
+}
+
+function resultOf({ fits, yielded, observe, waitMs }: TracedSpend): string {
+  if (yielded) return 'takes the step';
+  if (fits) return 'fits';
+  const wait = waitMs === undefined ? '' : waitMs === 'never' ? ', never' : `, for ${waitText(waitMs)}`;
+  return observe ? `would not fit${wait} (observed)` : `does not fit${wait}`;
+}
+
+const LINE_COLUMNS: readonly Column[] = [
+  { name: 'meter', kind: 'text' },
+  { name: 'model', kind: 'text' },
+  { name: 'quantity', kind: 'number' },
+  { name: 'charge', kind: 'number' },
+  { name: 'cost', kind: 'number' },
+];
+
+function endText({ lines, currency }: Explanation, end: BookedEnd): string {
+  const status = end.status === undefined ? '' : `, status ${end.status}`;
+  const flags = end.flags.length === 0 ? '' : `, ${end.flags.join(', ')}`;
+  const head = `\nended ${new Date(end.atMs).toISOString()}: ${end.kind}${status}, ${end.attempts} attempts${flags}\n`;
+  const own = lines.filter(({ rank }) => rank === end.rank);
+  if (own.length === 0) return head;
+  const rows = own.map(({ meter, model, quantity, charge, cost }) => [
+    meter,
+    model,
+    String(quantity),
+    moneyText(charge, currency),
+    moneyText(cost, currency),
+  ]);
+  return head + alignedTable(LINE_COLUMNS, rows);
+}
+
+function moneyText(amount: bigint, { code, decimals }: Explanation['currency']): string {
+  return `${formatMoney(amount, { decimals })} ${code}`.trimEnd();
+}
