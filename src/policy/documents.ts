@@ -82,8 +82,8 @@ export function readDocuments(
   const read = <T>(file: BundleFile, schema: z.ZodType<T>): Document<T> | undefined =>
     parsed.read(file, problems, () => parseDocument(file, schema, problems)) as Document<T> | undefined;
   const one = <T>(role: FileRole, schema: z.ZodType<T>): Document<T> | undefined => {
-    const [file] = of(role);
-    return file === undefined ? undefined : read(file, schema);
+    const [file, second] = of(role);
+    return file === undefined || second !== undefined ? undefined : read(file, schema);
   };
   const access = one('access', accessSchema);
   const plans = one('plans', plansSchema);
