@@ -13,7 +13,13 @@ export interface SqliteBench extends LedgerBench {
 
 /** A ledger file of its own, read through a second connection while it is written. */
 export async function sqliteBench(scope: Scope): Promise<SqliteBench> {
-  const file = join(await tempDir(scope), 'ledger.db');
+  const undos: (() => void | Promise<void>)[] = [];
+  // Last first: a ledger is closed before its directory goes.
+  scope.after(async () => {
+    for (const undo of undos.reverse()) await undo();
+  });
+  const own: Scope = { after: (undo) => void undos.push(undo) };
+  const file = join(await tempDir(own), 'ledger.db');
   const query = (sql: string, ...values: string[]): Record<string, unknown>[] => {
     const db = new DatabaseSync(file, { readOnly: true });
     try {
@@ -29,7 +35,7 @@ export async function sqliteBench(scope: Scope): Promise<SqliteBench> {
     file,
     open: async (options = {}) => {
       const ledger = await openSqliteLedger({ file, ...options });
-      scope.after(() => ledger.close());
+      own.after(() => ledger.close());
       return ledger;
     },
     sums: async (decisionId) =>
