@@ -24,6 +24,7 @@ RUN npm ci --omit=dev --omit=optional && npm cache clean --force
 COPY --from=build /src/dist dist
 COPY --from=build --chown=65532:65532 /src/data /var/lib/tollgate
 USER 65532:65532
-EXPOSE 9191
+# Checks and access log, where the settings keep their ports. Both are loopback unless the settings say otherwise by name.
+EXPOSE 18080 18081
 ENTRYPOINT ["node", "/app/dist/cli/main.js"]
 CMD ["serve", "--config", "/etc/tollgate"]

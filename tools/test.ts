@@ -63,7 +63,10 @@ export function select(files: readonly string[], words: readonly string[]): stri
 }
 
 /** Leaves out, loudly, the files whose needs are missing. In CI that is an error. */
-export async function withNeedsMet(files: readonly string[], ci: boolean): Promise<string[]> {
+export async function withNeedsMet(
+  files: readonly string[],
+  { ci, say }: { readonly ci: boolean; readonly say: (line: string) => void },
+): Promise<string[]> {
   let left = [...files];
   for (const need of NEEDS) {
     const needing = left.filter((file) => need.files.test(file));
@@ -107,7 +110,7 @@ async function main(words: readonly string[]): Promise<number> {
     say(`no test file matches ${words.map((word) => `\`${word}\``).join(', ')}`);
     return 1;
   }
-  const files = await withNeedsMet(chosen, process.env['CI'] === 'true');
+  const files = await withNeedsMet(chosen, { ci: process.env['CI'] === 'true', say });
   const rooms = await runTests(
     files.filter((file) => !file.startsWith('test/e2e/')),
     2,

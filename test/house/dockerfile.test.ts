@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { loadSettings } from '../../src/policy/bundle.ts';
 import {
   type Instruction,
   type RunnerOptions,
@@ -41,7 +42,18 @@ describe('image', () => {
     assert.deepEqual([...all('ADD'), ...all('ARG'), ...all('HEALTHCHECK')], []);
   });
 
-  test('4 the context holds what is copied, and nothing is copied that it leaves out', () => {
+  test('4 the ports that are exposed are those of the settings', async () => {
+    const { settings } = await loadSettings(join(ROOT, 'envoy', 'no-such-bundle'));
+    const ports = [settings?.listen.check, settings?.listen.accessLog].map((at) => (at?.kind === 'tcp' ? at.port : at));
+    assert.equal(
+      all('EXPOSE')
+        .map(({ rest }) => rest)
+        .join(' '),
+      ports.join(' '),
+    );
+  });
+
+  test('5 the context holds what is copied, and nothing is copied that it leaves out', () => {
     const ignore = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
       .split('\n')
       .filter((line) => /^[^#]/.test(line));
@@ -54,7 +66,7 @@ describe('image', () => {
   });
 });
 
-test('5 its commands work in an empty folder, as a user that has nothing', { timeout: 180_000 }, (t) => {
+test('6 its commands work in an empty folder, as a user that has nothing', { timeout: 180_000 }, (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'tollgate-image-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   chmodSync(dir, 0o755);

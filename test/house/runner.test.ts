@@ -34,14 +34,18 @@ test('4 a chosen file runs, and its summary closes the output', () => {
   assert.match(stdout, /pass \d+/);
 });
 
-test('5 where Envoy is missing: left out at a desk, an error in CI', async (t) => {
+test('5 where Envoy is missing: left out aloud at a desk, an error in CI', async (t) => {
   const before = process.env['ENVOY_BIN'];
   process.env['ENVOY_BIN'] = join(import.meta.dirname, 'no-envoy-here');
   t.after(() => {
     if (before === undefined) delete process.env['ENVOY_BIN'];
     else process.env['ENVOY_BIN'] = before;
   });
-  assert.deepEqual(await withNeedsMet(FILES, false), FILES.slice(0, 2));
-  await assert.rejects(withNeedsMet(FILES, true), /1 test files need Envoy, and CI=true skips nothing/);
-  assert.deepEqual(await withNeedsMet(FILES.slice(0, 2), true), FILES.slice(0, 2));
+  const said: string[] = [];
+  const say = (line: string) => said.push(line);
+  assert.deepEqual(await withNeedsMet(FILES, { ci: false, say }), FILES.slice(0, 2));
+  assert.match(said[0]!, /^Envoy is missing: ENVOY_BIN is .*no-envoy-here`/);
+  assert.equal(said[1], `SKIPPED for want of Envoy: ${FILES[2]}`);
+  await assert.rejects(withNeedsMet(FILES, { ci: true, say }), /1 test files need Envoy, and CI=true skips nothing/);
+  assert.deepEqual(await withNeedsMet(FILES.slice(0, 2), { ci: true, say }), FILES.slice(0, 2));
 });
