@@ -1,10 +1,15 @@
 /** What stands in the heap: it keeps its own place, so that it can be taken out of the middle. */
 export interface Expiring {
+  readonly id: string;
   readonly expiresAt: number;
   heapIndex: number;
 }
 
-/** A binary heap, soonest expiry first. An item that expires after all others is pushed in O(1), any is removed in O(log n). */
+function isBefore(a: Expiring, b: Expiring): boolean {
+  return a.expiresAt < b.expiresAt || (a.expiresAt === b.expiresAt && a.id < b.id);
+}
+
+/** A binary heap, soonest expiry first, then by id, so that every store ends them in one order. An item that expires after all others is pushed in O(1), any is removed in O(log n). */
 export class ExpiryHeap<T extends Expiring = Expiring> {
   readonly #items: T[] = [];
 
@@ -46,7 +51,7 @@ export class ExpiryHeap<T extends Expiring = Expiring> {
     while (index > 0) {
       const parentIndex = (index - 1) >> 1;
       const parent = items[parentIndex]!;
-      if (parent.expiresAt <= item.expiresAt) break;
+      if (!isBefore(item, parent)) break;
       items[index] = parent;
       parent.heapIndex = index;
       index = parentIndex;
@@ -62,9 +67,9 @@ export class ExpiryHeap<T extends Expiring = Expiring> {
       let childIndex = 2 * index + 1;
       if (childIndex >= items.length) break;
       const right = items[childIndex + 1];
-      if (right !== undefined && right.expiresAt < items[childIndex]!.expiresAt) childIndex++;
+      if (right !== undefined && isBefore(right, items[childIndex]!)) childIndex++;
       const child = items[childIndex]!;
-      if (child.expiresAt >= item.expiresAt) break;
+      if (!isBefore(child, item)) break;
       items[index] = child;
       child.heapIndex = index;
       index = childIndex;

@@ -381,8 +381,7 @@ export class MemoryLimitStore implements LimitStore {
   readonly #actuals: Settlement['actual'][] = [];
 
   #joined(reservation: Reservation, ref: CounterRef, now: number): HeldSpend {
-    const counter = ref.kind === 'slots' ? undefined : (this.#live(ref.counter, now) ?? this.#make(ref, now));
-    if (counter?.kind === 'total') counter.born = Math.min(counter.born, reservation.mintedAt);
+    const counter = this.#joinedCounter(reservation, ref, now);
     return {
       counter,
       name: ref.counter,
@@ -396,6 +395,14 @@ export class MemoryLimitStore implements LimitStore {
       rank: reservation.rank,
       isHeld: false,
     };
+  }
+
+  /** Slots are 0 at any settle; a total of a run that has ended counts no more. */
+  #joinedCounter({ run, mintedAt }: Reservation, ref: CounterRef, now: number): Counter | undefined {
+    if (ref.kind === 'slots' || (ref.kind === 'total' && run?.isEnded === true)) return undefined;
+    const counter = this.#live(ref.counter, now) ?? this.#make(ref, now);
+    if (counter?.kind === 'total') this.#joinRun(counter, run, mintedAt);
+    return counter;
   }
 
   #settleSpend(
