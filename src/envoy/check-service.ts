@@ -60,6 +60,7 @@ class CheckService {
   }
 
   handle(request: Uint8Array, call: UnaryCall): Awaitable<Uint8Array> {
+    if (call.cancelled) return this.#cancelled();
     const asked = this.#read(request, call);
     if ('malformed' in asked) {
       this.#fault('malformed', asked.malformed);
@@ -119,11 +120,19 @@ class CheckService {
       return this.#late();
     }
     try {
-      return this.#encode(decision);
+      const answer = this.#encode(decision);
+      // Envoy may have given up in the very moment: then nobody is served by what was reserved.
+      call.onCancelled(() => this.#unheard(decision));
+      return answer;
     } catch (error) {
       this.#withdraw(decision);
       return this.#failed(error);
     }
+  }
+
+  #unheard(decision: Decision): void {
+    this.#withdraw(decision);
+    this.#fault('cancelled');
   }
 
   #withdraw(decision: Decision): void {

@@ -7,7 +7,10 @@ export interface UnaryCall {
   readonly deadlineMs: number;
   /** The caller stopped waiting: whatever is answered goes nowhere. */
   readonly cancelled: boolean;
-  /** Called once, if the caller stops waiting before the handler has answered. At most one listener. */
+  /**
+   * Called once, if the caller stops waiting before it has the whole answer: while the handler works on it, or behind its
+   * back, when it has answered. One listener; the last one given counts.
+   */
   onCancelled(listener: () => void): void;
 }
 

@@ -187,27 +187,34 @@ class Call implements UnaryCall {
 function unary(method: UnaryMethod, clock: Clock) {
   return (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: Respond): void => {
     const seen = new Call(deadlineMs(call.getDeadline(), clock), call.cancelled);
+    let answered = false;
+    // The library says `cancelled` after every call, answered ones too.
+    call.once('cancelled', () => {
+      if (!answered || wasReset(call)) seen.cancel();
+    });
+    const settle = (error: unknown, bytes?: Uint8Array): void => {
+      answered = true;
+      if (bytes === undefined) respond(statusOf(error));
+      else respond(null, bytes);
+    };
     try {
       const answer = method.handle(call.request, seen);
-      if (!(answer instanceof Promise)) {
-        respond(null, answer);
-        return;
-      }
-      // The library says `cancelled` after every call, answered ones too.
-      let answered = false;
-      call.once('cancelled', () => {
-        if (!answered) seen.cancel();
-      });
-      const settle = (error: unknown, bytes?: Uint8Array): void => {
-        answered = true;
-        if (bytes === undefined) respond(statusOf(error));
-        else respond(null, bytes);
-      };
-      answer.then((bytes) => settle(undefined, bytes), settle);
+      if (answer instanceof Promise) answer.then((bytes) => settle(undefined, bytes), settle);
+      else settle(undefined, answer);
     } catch (error) {
-      respond(statusOf(error));
+      settle(error);
     }
   };
+}
+
+/**
+ * Whether the caller reset the stream while the answer was on its way: after a stall a request and its cancellation come in
+ * one read, one frame behind the other, and the answer to the first is dropped silently. Looks behind the library's
+ * interface; where that has changed it answers false, and a test fails.
+ */
+function wasReset(call: ServerUnaryCall<Uint8Array, Uint8Array>): boolean {
+  const { stream } = (call as unknown as { call: { stream?: { rstCode?: number } } }).call;
+  return (stream?.rstCode ?? 0) !== 0;
 }
 
 /** The library counts deadlines on the wall clock, from when the call began, a moment ago. */

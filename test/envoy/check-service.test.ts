@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { constants } from 'node:http2';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@grpc/grpc-js';
@@ -8,17 +9,20 @@ import type { Awaitable } from '../../src/core/units.ts';
 import type { Call } from '../../src/decision/call.ts';
 import type { Decision } from '../../src/decision/decision.ts';
 import { type CheckFault, serveCheck } from '../../src/envoy/check-service.ts';
+import type { Endpoint } from '../../src/envoy/endpoint.ts';
 import { listen } from '../../src/envoy/transport.ts';
 import { holdToFields } from '../../src/ledger/fields.ts';
 import type { Scope } from '../support/scope.ts';
 import { allow, checkRequest, deny, HOLD } from './checks.ts';
 import { call, clientOf } from './client.ts';
 import { decode } from './protos.ts';
+import { frame, HeldConnection, portOf, send, session } from './raw-http2.ts';
 
 const CHECK = '/envoy.service.auth.v3.Authorization/Check';
 const REQUEST = checkRequest({ headerMap: [['authorization', 'Bearer tg_prod_x']], body: Buffer.from('{}') });
 
 interface Bench {
+  readonly endpoint: Endpoint;
   readonly client: Client;
   /** Decision ids of the holds that were given back. */
   readonly withdrawn: string[];
@@ -45,7 +49,7 @@ async function serve(scope: Scope, decide: (call: Call) => Awaitable<Decision>):
     clock: systemClock,
   });
   scope.after(() => listener.close({ deadlineMs: 100 }));
-  return { client: clientOf(listener.endpoint, scope), withdrawn, faults };
+  return { endpoint: listener.endpoint, client: clientOf(listener.endpoint, scope), withdrawn, faults };
 }
 
 interface Answer {
@@ -186,6 +190,33 @@ test('a Check that Envoy cancels is withdrawn when it has been decided', async (
   assert.equal(((await answer) as { code?: number }).code, 1);
   await sleep(150);
   assert.deepEqual([withdrawn, faults], [[HOLD.decisionId], ['cancelled']]);
+});
+
+test('an allow that was decided at once, but cancelled behind its back, is withdrawn; those that were heard are not', async (t) => {
+  let decided = 0;
+  const { endpoint, withdrawn, faults } = await serve(t, () => {
+    decided++;
+    return allow();
+  });
+  const connection = new HeldConnection(portOf(endpoint));
+  const over = await session(endpoint, t, connection);
+  for (let i = 0; i < 50; i++) await send(over, { ':path': CHECK }, frame(REQUEST));
+  assert.deepEqual([decided, withdrawn, faults], [50, [], []]);
+  connection.hold();
+  const stream = over.request({
+    ':method': 'POST',
+    ':path': CHECK,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  stream.end(frame(REQUEST));
+  await sleep(20);
+  stream.close(constants.NGHTTP2_CANCEL);
+  await sleep(20);
+  connection.release();
+  await sleep(100);
+  assert.equal(withdrawn.length, decided - 50);
 });
 
 test('a body of 4 MiB passes', async (t) => {
