@@ -1,4 +1,6 @@
 /** One writer per ledger file. */
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../core/errors.ts';
 
@@ -31,4 +33,17 @@ export function lockLedger(file: string): { release(): void } {
   }
   const held = lock;
   return { release: () => held.close() };
+}
+
+/**
+ * One path per file, whatever links lead to it: the lock stands beside the file itself. Creates the directory. Throws
+ * `ledger_unavailable` where it cannot be used.
+ */
+export function realFile(file: string): string {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    return existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file));
+  } catch (cause) {
+    throw new TollgateError('ledger_unavailable', `the directory of ledger \`${file}\` cannot be used`, { cause });
+  }
 }

@@ -153,8 +153,8 @@ function csvOf(columns: readonly Column[], rows: readonly Cells[]): string {
       header: true,
       columns: columns.map(({ name }) => name).map((name, at) => ({ key: String(at), header: safe(name, at) })),
       record_delimiter: 'windows',
-      // Semicolons and tabs part cells in other locales.
-      quoted_match: /[;\t]/,
+      // Semicolons and tabs part cells in other locales; the library quotes only the two-character line break.
+      quoted_match: /[;\t\r\n]/,
     },
   );
 }

@@ -1,14 +1,13 @@
 /** The ledger on node:sqlite: the embedded default, one process, one file. */
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { TollgateError } from '../core/errors.ts';
 import { Folding } from './folding.ts';
 import type { Hold, Refusal } from './hold.ts';
 import type { CounterRow, End, Ledger, LedgerCounts, Orphan, Recovered } from './ledger.ts';
-import { lockLedger } from './lock.ts';
+import { lockLedger, realFile } from './lock.ts';
 import { RowQueue } from './queue.ts';
+import { recoverFrom } from './recovery.ts';
 import { decodeHold, encodeEnd, encodeHold, encodeOrphan, encodeRefusal } from './row.ts';
-import type { Outcomes, RecoveredRow } from './sqlite-wire.ts';
+import type { Outcomes } from './sqlite-wire.ts';
 import { WriterLink } from './writer-link.ts';
 
 export interface SqliteLedgerOptions {
@@ -42,8 +41,7 @@ export interface SqliteLedgerCounts extends LedgerCounts {
   readonly failures: number;
 }
 
-/** Holds of one page when recovering: keeps each message to the main thread near a megabyte. */
-const RECOVER_PAGE = 500;
+/** Ends beyond this many full queues are lost: they are bounded by the open holds, and this holds where that does not. */
 const END_QUEUE_FACTOR = 4;
 
 /**
@@ -51,7 +49,7 @@ const END_QUEUE_FACTOR = 4;
  * where the file cannot be opened, is not a ledger, or is of a newer version.
  */
 export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<SqliteLedger> {
-  const file = settle(options.file);
+  const file = realFile(options.file);
   const lock = lockLedger(file);
   const link = new WriterLink({
     file,
@@ -64,16 +62,6 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
   } catch (error) {
     lock.release();
     throw error;
-  }
-}
-
-/** One path per file, whatever links lead to it: the lock stands beside the file itself. */
-function settle(file: string): string {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    return existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file));
-  } catch (cause) {
-    throw new TollgateError('ledger_unavailable', `the directory of ledger \`${file}\` cannot be used`, { cause });
   }
 }
 
@@ -173,22 +161,8 @@ export class SqliteLedger implements Ledger {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  async recover(sinceMs: number): Promise<Recovered> {
-    const counters = (await this.#link.ask({ what: 'counters', sinceMs })) as readonly CounterRow[];
-    const holds: Recovered['holds'][number][] = [];
-    let page: readonly RecoveredRow[];
-    let afterSeq: number | undefined;
-    do {
-      page = (await this.#link.ask({
-        what: 'holds',
-        sinceMs,
-        afterSeq,
-        max: RECOVER_PAGE,
-      })) as readonly RecoveredRow[];
-      holds.push(...page.map(recoveredOf));
-      afterSeq = page.at(-1)?.seq;
-    } while (page.length === RECOVER_PAGE);
-    return { counters, holds };
+  recover(sinceMs: number): Promise<Recovered> {
+    return recoverFrom(this.#link, sinceMs);
   }
 
   async overdue(beforeMs: number, max: number): Promise<readonly Hold[]> {
@@ -301,12 +275,4 @@ export class SqliteLedger implements Ledger {
       waiter.done();
     }
   }
-}
-
-function recoveredOf({ row, rank, charged }: RecoveredRow): Recovered['holds'][number] {
-  // The trace is for explain, which reads the row itself; a million of them would not fit.
-  const hold: Hold = { ...decodeHold(row), trace: [] };
-  if (rank === null || charged === null) return { hold, ended: undefined };
-  const amounts = JSON.parse(charged) as [{ counter: string; amount: number }];
-  return { hold, ended: { rank, charged: amounts } };
 }
