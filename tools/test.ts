@@ -22,7 +22,7 @@ interface Need {
 }
 
 const NEEDS: readonly Need[] = [
-  { name: 'Envoy', files: /^test\/e2e\//, missing: envoyMissing },
+  { name: 'Envoy', files: /^test\/(e2e|envoy-config)\//, missing: envoyMissing },
   { name: 'Redis', files: /redis[^/]*\.test\.ts$/, missing: async () => redisMissing() },
 ];
 
