@@ -22,7 +22,8 @@ export interface StackOptions<C extends string> {
   readonly callers: Readonly<Record<C, TestCaller>>;
   /** Lines of tollgate.yaml beside listeners, ledger and pepper. */
   readonly settings?: string;
-  readonly gateway?: Partial<Omit<GatewayOptions, 'dir' | 'check' | 'accessLog'>>;
+  /** `accessLog`: what stands between Envoy and Tollgate's own socket, see `TestStack.accessLog`. */
+  readonly gateway?: Partial<Omit<GatewayOptions, 'dir' | 'check'>>;
 }
 
 /** A whole Tollgate: process, real Envoy, stub provider, ledger, keys. */
@@ -32,6 +33,8 @@ export interface TestStack<C extends string> {
   readonly stub: Gateway['stub'];
   readonly bundle: string;
   readonly ledger: string;
+  /** The socket of Tollgate's access log. */
+  readonly accessLog: string;
   /** The secret key of a caller. */
   readonly key: Readonly<Record<C, string>>;
   readonly keyId: Readonly<Record<C, string>>;
@@ -52,7 +55,7 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
   const made = await writeBundle(bundle, options);
   let child = await startTollgate(scope, bundle);
   const sockets = { check: { path: join(dir, 'run', 'check') }, accessLog: { path: join(dir, 'run', 'log') } };
-  const gateway = await gatewayFor(scope, { retries: 0, ...options.gateway, ...sockets });
+  const gateway = await gatewayFor(scope, { retries: 0, ...sockets, ...options.gateway });
   return {
     ...made,
     gateway,
@@ -60,6 +63,7 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
     stub: gateway.stub,
     bundle,
     ledger: join(dir, 'ledger.db'),
+    accessLog: sockets.accessLog.path,
     tollgate: () => child,
     restart: async () => {
       await child.ended;

@@ -1,6 +1,6 @@
 import type { StubBehaviour } from '../stub/behaviour.ts';
 import { type Stub, startStub } from '../stub/server.ts';
-import { type BootstrapOptions, writeBootstrap } from './bootstrap.ts';
+import { type BootstrapOptions, type Endpoint, type ProviderName, writeBootstrap } from './bootstrap.ts';
 import { type RunningEnvoy, startEnvoy } from './start.ts';
 
 export interface GatewayOptions extends Omit<BootstrapOptions, 'providers'> {
@@ -8,6 +8,8 @@ export interface GatewayOptions extends Omit<BootstrapOptions, 'providers'> {
   readonly dir: string;
   /** Port of the stub provider; default 0: any free one. */
   readonly stubPort?: number;
+  /** Providers that are not the stub. */
+  readonly providers?: Partial<Readonly<Record<ProviderName, Endpoint>>>;
   readonly behaviour?: Partial<StubBehaviour>;
   /** The Envoy to run; default: `findEnvoy()`. */
   readonly bin?: string;
@@ -32,7 +34,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   if (options.behaviour !== undefined) stub.setBehaviour(options.behaviour);
   try {
     const provider = { port: stub.port };
-    const bootstrap = await writeBootstrap({ ...options, providers: { openai: provider, anthropic: provider } });
+    const bootstrap = await writeBootstrap({
+      ...options,
+      providers: { openai: provider, anthropic: provider, ...options.providers },
+    });
     const envoy = await startEnvoy({ ...options, bootstrap });
     return {
       envoy,
