@@ -44,12 +44,13 @@ export function endOf(entry: LogEntry, hold: Hold, dialect: Dialect | undefined)
 }
 
 /**
- * Whether the provider may have seen the request. Envoy counts an attempt before it has a connection; where the only
- * attempt ended without one (response code details of its router), nothing was sent.
+ * Whether the provider may have seen the request. Envoy counts an attempt before it has a connection; where the last
+ * attempt ended without one (response code details of its router) and those before it sent nothing either, nothing was
+ * sent.
  */
-function wasSent(entry: LogEntry): boolean {
-  if (entry.firstByte || entry.attempts > 1) return true;
-  return entry.attempts === 1 && !NOT_SENT.test(entry.details);
+function wasSent({ firstByte, attempts, details, upstreamBytes }: LogEntry): boolean {
+  if (firstByte || attempts === 0) return firstByte;
+  return !NOT_SENT.test(details) || (attempts > 1 && upstreamBytes > 0);
 }
 
 const NOT_SENT =

@@ -15,6 +15,8 @@ export interface LogEntry {
   readonly clientGone: boolean;
   /** Attempts that the router started; 0: nothing was sent upstream. */
   readonly attempts: number;
+  /** Bytes sent upstream in all attempts together, headers included; 0: no attempt found a connection. */
+  readonly upstreamBytes: number;
   /** Whether any byte of a response came from upstream. */
   readonly firstByte: boolean;
   /** Response body bytes sent downstream. */

@@ -52,6 +52,7 @@ test('an entry that ended well', () => {
         },
       },
       upstream_request_attempt_count: 3,
+      upstream_wire_bytes_sent: '1239',
       time_to_first_upstream_rx_byte: { seconds: 1 },
       duration: { seconds: 2, nanos: 500_000_000 },
       response_flags: { upstream_remote_reset: true },
@@ -76,6 +77,7 @@ test('an entry that ended well', () => {
     details: 'via_upstream',
     clientGone: false,
     attempts: 3,
+    upstreamBytes: 1239,
     firstByte: true,
     responseBytes: 4711,
     responseContentType: 'text/event-stream',
@@ -95,6 +97,7 @@ test('an entry with nothing in it', () => {
       details: '',
       clientGone: false,
       attempts: 0,
+      upstreamBytes: 0,
       firstByte: false,
       responseBytes: 0,
       responseContentType: undefined,
@@ -171,8 +174,9 @@ for (const [n, common, startMs, durationMs] of TIMES) {
 }
 
 test('sizes beyond 2^53 are held there', () => {
-  const { responseBytes } = only({}, { response: { response_body_bytes: '18446744073709551615' } });
-  assert.equal(responseBytes, Number.MAX_SAFE_INTEGER);
+  const most = '18446744073709551615';
+  const found = only({ upstream_wire_bytes_sent: most }, { response: { response_body_bytes: most } });
+  assert.deepEqual([found.upstreamBytes, found.responseBytes], [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
 });
 
 test('an entry that cannot be read is counted, its neighbours are kept', () => {

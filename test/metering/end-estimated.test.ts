@@ -101,7 +101,7 @@ testEnds([
     tokens: { input: 100 },
   },
   {
-    what: 'a third attempt that finds no connection',
+    what: 'a third attempt that finds no connection, after one that sent the request',
     entry: {
       ...UNANSWERED,
       attempts: 3,

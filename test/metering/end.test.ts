@@ -30,6 +30,18 @@ testEnds([
     tokens: {},
   },
   {
+    what: 'a provider that refuses three connections',
+    entry: {
+      ...UNANSWERED,
+      attempts: 3,
+      upstreamBytes: 0,
+      status: 503,
+      details: 'upstream_reset_before_response_started{remote_connection_failure}',
+    },
+    kind: 'released',
+    tokens: {},
+  },
+  {
     what: 'a connection that times out',
     entry: { ...UNANSWERED, status: 503, details: 'upstream_reset_before_response_started{connection_timeout}' },
     kind: 'released',

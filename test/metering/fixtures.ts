@@ -110,6 +110,7 @@ export function entryOf(some: Partial<LogEntry> = {}): LogEntry {
     details: 'via_upstream',
     clientGone: false,
     attempts: 1,
+    upstreamBytes: 413,
     firstByte: true,
     responseBytes: 330,
     responseContentType: 'application/json',

@@ -33,6 +33,7 @@ interface Seen {
   details: string;
   flaggedGone: boolean;
   attempts: number;
+  upstreamBytes: number;
   firstByte: boolean;
   responseBytes: number;
   responseContentType: string | undefined;
@@ -53,6 +54,7 @@ export function readEntry(reader: Reader, nowMs: number): LogEntry {
     details: '',
     flaggedGone: false,
     attempts: 0,
+    upstreamBytes: 0,
     firstByte: false,
     responseBytes: 0,
     responseContentType: undefined,
@@ -87,6 +89,7 @@ function entryOf(seen: Seen): LogEntry {
     details: seen.details,
     clientGone: seen.flaggedGone || seen.details.startsWith('downstream_remote_disconnect'),
     attempts: seen.attempts,
+    upstreamBytes: seen.upstreamBytes,
     firstByte: seen.firstByte,
     responseBytes: seen.responseBytes,
     responseContentType: seen.responseContentType,
@@ -126,6 +129,9 @@ function readCommon(reader: Reader, { seen, nowMs }: { seen: Seen; nowMs: number
         break;
       case 24:
         seen.attempts = reader.safe();
+        break;
+      case 31:
+        seen.upstreamBytes = clamped(reader.uint64());
         break;
       case 33:
         seen.kind = KINDS.get(Number(reader.int64())) ?? 'other';
@@ -208,7 +214,7 @@ function readResponse(reader: Reader, seen: Seen): void {
         seen.status = readUInt32Value(reader);
         break;
       case 3:
-        seen.responseBytes = Math.min(Number.MAX_SAFE_INTEGER, Number(reader.uint64()));
+        seen.responseBytes = clamped(reader.uint64());
         break;
       case 4:
         seen.responseContentType = readMapped(reader, CONTENT_TYPE) ?? seen.responseContentType;
@@ -221,6 +227,10 @@ function readResponse(reader: Reader, seen: Seen): void {
     }
   }
   reader.close(outer);
+}
+
+function clamped(bytes: bigint): number {
+  return Math.min(Number.MAX_SAFE_INTEGER, Number(bytes));
 }
 
 /** google.protobuf.UInt32Value. */
