@@ -104,7 +104,7 @@ function compileRules({ source, data }: Document<AccessFile>, context: AccessCon
       observe: entry.enforce === 'observe',
       accounts: compileAccounts(match.accounts),
       routes: referAll(match.routes, context.routes, { ...at, path: [...at.path, 'routes'], owned: false }, problems),
-      ...compileModels(match, at, context),
+      ...compileModels(match, { ...at, deny }, context),
     });
   }
   return [...rules.filter(({ deny }) => deny), ...rules.filter(({ deny }) => !deny)];
@@ -112,13 +112,13 @@ function compileRules({ source, data }: Document<AccessFile>, context: AccessCon
 
 function compileModels(
   match: NonNullable<AccessFile['rules'][number]['deny']>,
-  { source, path }: { readonly source: Source; readonly path: Path },
+  { source, path, deny }: { readonly source: Source; readonly path: Path; readonly deny: boolean },
   { models }: AccessContext,
 ): Pick<Rule, 'models' | 'said'> {
   const labels = match.model_labels;
   if (match.models === undefined && labels === undefined) return { models: undefined, said: undefined };
-  const named =
-    match.models === undefined ? undefined : models.resolve(match.models, { source, path: [...path, 'models'] });
+  const at = { source, path: [...path, 'models'], said: deny };
+  const named = match.models === undefined ? undefined : models.resolve(match.models, at);
   const canonical = new Set<string>();
   for (const model of models.catalog.byName.values()) {
     if ((named === undefined || named.has(model.name)) && hasLabels(model, labels)) canonical.add(model.name);

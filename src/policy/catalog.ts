@@ -16,62 +16,39 @@ export interface CompiledModels {
   readonly catalog: ModelCatalog;
   readonly known: Known;
   readonly providers: Known;
-  /** Names of the models that any of the patterns matches. A literal name that is not declared is reported at its place. */
-  resolve(patterns: readonly string[], at: { readonly source: Source; readonly path: Path }): ReadonlySet<string>;
+  /**
+   * Names of the models that any of the patterns matches. A literal name that is not declared is reported at its place;
+   * with `said`, a word of callers is as good as a name, though it names no model here.
+   */
+  resolve(
+    patterns: readonly string[],
+    at: { readonly source: Source; readonly path: Path; readonly said?: boolean },
+  ): ReadonlySet<string>;
 }
 
 export function compileModels(document: Document<ModelsFile>, problems: Problems): CompiledModels {
   const { source, data } = document;
-  const providers: Known = {
-    what: 'a provider',
-    names: new Map(Object.entries(data.providers)),
-    broken: source.dropped,
-    file: source.file,
-  };
+  const declared = { broken: source.dropped, file: source.file };
+  const providers: Known = { what: 'a provider', names: new Map(Object.entries(data.providers)), ...declared };
   const byName = new Map<string, Model>();
-  for (const [name, entry] of Object.entries(data.models)) {
-    const path = ['models', name];
-    refer(entry.provider, providers, { source, path: [...path, 'provider'], owned: true }, problems);
-    const outputMax = parseCount(entry.output_max) ?? 0;
-    const outputAssumed = entry.output_assumed === undefined ? outputMax : (parseCount(entry.output_assumed) ?? 0);
-    if (outputMax === 0)
-      problems.report('amount-range', source.at([...path, 'output_max']), {
-        expected: 'a count above 0',
-        found: '`0`',
-      });
-    else if (outputAssumed === 0 || outputAssumed > outputMax) {
-      problems.report('amount-range', source.at([...path, 'output_assumed']), {
-        expected: `a count from 1 to \`output_max\` (${outputMax})`,
-        found: show(entry.output_assumed),
-      });
-    }
-    const dialects = Object.hasOwn(data.providers, entry.provider) ? data.providers[entry.provider]!.dialects : [];
-    byName.set(
-      name,
-      Object.freeze({
-        name,
-        provider: entry.provider,
-        labels: Object.freeze({ ...entry.labels }),
-        outputMax,
-        outputAssumed,
-        dialects: new Set(dialects),
-      }),
-    );
+  for (const name of Object.keys(data.models)) {
+    const reference = { source, path: ['models', name, 'provider'], owned: true };
+    refer(data.models[name]!.provider, providers, reference, problems);
+    byName.set(name, compileModel(name, document, problems));
   }
-  const known: Known = { what: 'a model', names: byName, broken: source.dropped, file: source.file };
+  const asked = compileAsked(document, byName, problems);
   const catalog = Object.freeze({
     byName,
-    asked: compileAsked(document, byName, problems),
+    asked: (name: string) => asked.get(name),
     answered: compileAnswered(document, byName, problems),
   });
-  const resolve: CompiledModels['resolve'] = (patterns, at) => {
+  const known: Known = { what: 'a model', names: byName, ...declared };
+  const words: Known = { ...known, names: asked };
+  const resolve: CompiledModels['resolve'] = (patterns, { source: from, path, said }) => {
     const found = new Set<string>();
     for (const [index, pattern] of patterns.entries()) {
-      if (!pattern.includes('*')) {
-        const reference = { source: at.source, path: [...at.path, index], owned: false };
-        if (refer(pattern, known, reference, problems)) found.add(pattern);
-        continue;
-      }
+      const reference = { source: from, path: [...path, index], owned: false };
+      if (!pattern.includes('*')) refer(pattern, said === true ? words : known, reference, problems);
       const matches = compileGlob(pattern);
       for (const name of byName.keys()) if (matches(name)) found.add(name);
     }
@@ -80,12 +57,33 @@ export function compileModels(document: Document<ModelsFile>, problems: Problems
   return { catalog, known, providers, resolve };
 }
 
+function compileModel(name: string, { source, data }: Document<ModelsFile>, problems: Problems): Model {
+  const { provider, labels, output_max: max, output_assumed: assumed } = data.models[name]!;
+  const outputMax = parseCount(max) ?? 0;
+  const outputAssumed = assumed === undefined ? outputMax : (parseCount(assumed) ?? 0);
+  if (outputMax === 0) {
+    const place = source.at(['models', name, 'output_max']);
+    problems.report('amount-range', place, { expected: 'a count above 0', found: '`0`' });
+  } else if (outputAssumed === 0 || outputAssumed > outputMax) {
+    const expected = `a count from 1 to \`output_max\` (${outputMax})`;
+    problems.report('amount-range', source.at(['models', name, 'output_assumed']), { expected, found: show(assumed) });
+  }
+  return Object.freeze({
+    name,
+    provider,
+    labels: Object.freeze({ ...labels }),
+    outputMax,
+    outputAssumed,
+    dialects: new Set(Object.hasOwn(data.providers, provider) ? data.providers[provider]!.dialects : []),
+  });
+}
+
 /** Exact names: a model's own, then `callers_say`. One name means one model. */
 function compileAsked(
   { source, data }: Document<ModelsFile>,
   byName: ReadonlyMap<string, Model>,
   problems: Problems,
-): ModelCatalog['asked'] {
+): ReadonlyMap<string, Model> {
   const asked = new Map(byName);
   for (const [name, { callers_say: said = [] }] of Object.entries(data.models)) {
     for (const [index, word] of said.entries()) {
@@ -98,7 +96,7 @@ function compileAsked(
       asked.set(word, byName.get(name)!);
     }
   }
-  return (name) => asked.get(name);
+  return asked;
 }
 
 /** A model's own name, then exact `provider_says`, then patterns; an answer that two models claim means neither. */

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { BUNDLES, bundleWith } from './bundles.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+function check(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'check', ...args], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  return { status, stdout, stderr };
+}
+
+test('a valid bundle: its version, exit 0', () => {
+  const { status, stdout } = check(join(BUNDLES, 'example'));
+  assert.match(stdout, /^0 errors, 0 warnings\nvalid: version [0-9a-f]{16}\n$/);
+  assert.equal(status, 0);
+});
+
+test('an invalid one: a line each in the order of the files, exit 1', async (t) => {
+  const dir = await bundleWith(t, { overlay: 'bad/ladder-other-provider' });
+  const { status, stdout } = check(dir);
+  assert.equal(
+    stdout,
+    [
+      'plans.yaml:12:54: error ladder-provider: `plans.growth.ladder[0].use`: expected a model of provider `openai`, found `small` of provider `other` [PR.AA-05]',
+      'plans.yaml:14:54: error ladder-provider: `plans.growth.ladder[2].use`: expected a model of provider `other`, found `tiny` of provider `openai` [PR.AA-05]',
+      'plans.yaml:20:5: warning cost-missing: `prices.standard.small`: model `small` has no cost under provider `other` [GV.OC-04]',
+      '2 errors, 1 warning\n',
+    ].join('\n'),
+  );
+  assert.equal(status, 1);
+});
+
+test('--json is for programs', async (t) => {
+  const { status, stdout } = check(await bundleWith(t, { overlay: 'bad/unknown-key' }), '--json');
+  const { valid, version, problems, warnings } = JSON.parse(stdout);
+  assert.equal(status, 1);
+  assert.deepEqual([valid, warnings.length, typeof version], [false, 0, 'string']);
+  assert.deepEqual(problems, [
+    {
+      file: 'plans.yaml',
+      line: 9,
+      column: 55,
+      severity: 'error',
+      rule: 'key-unknown',
+      controls: ['PR.PS-01'],
+      path: 'plans.growth.limits[0].wran',
+      nearest: 'warn',
+      text: '`plans.growth.limits[0].wran`: unknown key `wran`; did you mean `warn`?',
+    },
+  ]);
+});
+
+test('wrong usage is 2, help shows an example', () => {
+  assert.equal(check().status, 2);
+  assert.equal(check('a', 'b').status, 2);
+  assert.equal(check('--nonsense', 'x').status, 2);
+  const help = check('--help');
+  assert.equal(help.status, 0);
+  assert.match(help.stdout, /\$ tollgate check \.\/bundle/);
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { loadBundle, loadSettings } from '../../src/policy/bundle.ts';
+import { bundleWith, loadWith, policyOf } from './bundles.ts';
+
+async function problemsOf(t: TestContext, text: string): Promise<string[]> {
+  const { problems } = await loadWith(t, { 'tollgate.yaml': text });
+  return problems.map(({ file, line, column, rule }) => `${file}:${line}:${column} ${rule}`);
+}
+
+test('without a tollgate.yaml everything has its default', async (t) => {
+  const dir = await bundleWith(t, {});
+  const { settings } = await loadBundle(dir);
+  assert.deepEqual(settings, {
+    listen: { check: '127.0.0.1:18080', accessLog: '127.0.0.1:18081' },
+    plainListen: false,
+    ledger: { path: join(dir, 'ledger.db') },
+    peppers: new Map(),
+    deadlineMs: 100,
+    settleWithinMs: 1_500_000,
+    expiryGraceMs: 60_000,
+    countersMax: 500_000,
+    queueMax: 100_000,
+    commitMs: 5,
+    log: 'info',
+  });
+});
+
+test('every key is read, paths are relative to the directory', async (t) => {
+  const dir = await bundleWith(t, {
+    files: {
+      'pepper-v1': 'x'.repeat(64),
+      'tollgate.yaml': [
+        'listen: {check: "unix:run/check.sock", access_log: "[::1]:0"}',
+        'ledger: {path: /var/lib/tollgate/ledger.db}',
+        'peppers: {v1: pepper-v1}',
+        'deadline: 250ms',
+        'settle_within: 1h',
+        'expiry_grace: 5s',
+        'counters_max: 20000',
+        'queue_max: 5000',
+        'commit: 2ms',
+        'log: debug',
+      ].join('\n'),
+    },
+  });
+  await chmod(join(dir, 'pepper-v1'), 0o640);
+  const { settings, problems } = await loadSettings(dir);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(settings, {
+    listen: { check: `unix:${join(dir, 'run/check.sock')}`, accessLog: '[::1]:0' },
+    plainListen: false,
+    ledger: { path: '/var/lib/tollgate/ledger.db' },
+    peppers: new Map([['v1', join(dir, 'pepper-v1')]]),
+    deadlineMs: 250,
+    settleWithinMs: 3_600_000,
+    expiryGraceMs: 5000,
+    countersMax: 20_000,
+    queueMax: 5000,
+    commitMs: 2,
+    log: 'debug',
+  });
+});
+
+test('a secret file has enough bytes and is closed to others', async (t) => {
+  const dir = await bundleWith(t, { files: { 'tollgate.yaml': 'peppers: {v1: secret}\n' } });
+  const rows: readonly [bytes: number, mode: number, found: string | undefined][] = [
+    [32, 0o600, undefined],
+    [32, 0o640, undefined],
+    [32, 0o400, undefined],
+    [31, 0o600, '31 bytes'],
+    [32, 0o644, 'mode 0644'],
+    [32, 0o660, 'mode 0660'],
+    [32, 0o604, 'mode 0604'],
+    [32, 0o700, 'mode 0700'],
+    [20_000, 0o600, '20000 bytes, more than 16384'],
+  ];
+  for (const [index, [bytes, mode, found]] of rows.entries()) {
+    await writeFile(join(dir, 'secret'), 's'.repeat(bytes));
+    await chmod(join(dir, 'secret'), mode);
+    const { problems, settings } = await loadSettings(dir);
+    assert.deepEqual(
+      problems.map((problem) => problem.found),
+      found === undefined ? [] : [found],
+      `row ${index}`,
+    );
+    assert.equal(settings === undefined, found !== undefined);
+  }
+});
+
+test('plain ports beyond loopback are asked for by name', async (t) => {
+  const rows: readonly [address: string, rule: string | undefined][] = [
+    ['127.0.0.1:1', undefined],
+    ['127.8.8.8:1', undefined],
+    ['localhost:1', undefined],
+    ['[::1]:1', undefined],
+    ['unix:/run/x.sock', undefined],
+    ['0.0.0.0:1', 'listen-exposed'],
+    ['[::]:1', 'listen-exposed'],
+    ['10.0.0.1:1', 'listen-exposed'],
+    ['127.0.0.1.example.com:1', 'listen-exposed'],
+    ['localhost.example:1', 'listen-exposed'],
+    ['127.0.0.1:65536', 'value-wrong'],
+    ['::1:80', 'value-wrong'],
+    ['[::1', 'value-wrong'],
+    ['unix:', 'value-wrong'],
+    ['unix:@abstract', 'value-wrong'],
+    [`unix:/${'x'.repeat(110)}`, 'value-wrong'],
+  ];
+  for (const [index, [address, rule]] of rows.entries()) {
+    const found = await problemsOf(t, `listen: {check: "${address}"}\n`);
+    assert.deepEqual(found, rule === undefined ? [] : [`tollgate.yaml:1:17 ${rule}`], `row ${index}`);
+    if (rule === 'listen-exposed')
+      assert.deepEqual(await problemsOf(t, `plain_listen: true\nlisten: {check: "${address}"}\n`), []);
+  }
+});
+
+test('wrong settings take nothing from the policy, and the other way round', async (t) => {
+  const settings = await loadWith(t, { 'tollgate.yaml': 'commit: 1h\n' });
+  assert.equal(settings.settings, undefined);
+  assert.ok(policyOf(settings));
+  const bundle = await loadWith(t, { 'models.yaml': 'owner: a@b.example\n' });
+  assert.equal(bundle.policy, undefined);
+  assert.ok(bundle.settings);
+});
+
+test('tollgate.yaml is not part of the version', async (t) => {
+  const without = await loadWith(t, {});
+  assert.equal((await loadWith(t, { 'tollgate.yaml': 'log: debug\n' })).version, without.version);
+  assert.notEqual((await loadWith(t, { 'keys/more.yaml': '# none\n' })).version, without.version);
+});
