@@ -136,6 +136,8 @@ export class MemoryLimitStore implements LimitStore {
       return { outcome: 'too_late', now, charged: [], crossed: [] };
     }
     const reservation = known ?? this.#recordUnknown(id, options);
+    // A run that ended meanwhile takes its totals along, and is not renewed.
+    if (reservation.run !== undefined) this.#runs.get(reservation.run.marker, now);
     const spends = this.#matched(reservation, settlements, now);
     let outcome = unspentOutcome(reservation, options.rank);
     const crossed: Crossing[] = [];
@@ -250,10 +252,12 @@ export class MemoryLimitStore implements LimitStore {
     return first !== undefined && first.expiresAt <= now;
   }
 
-  /** A counter that still counts; a lost total goes. */
+  /** A counter that still counts; a total goes with its run. */
   #live(name: string, now: number): Counter | undefined {
     const counter = this.#counters.get(name);
-    if (counter?.kind !== 'total' || !this.#counters.isLost(counter, now)) return counter;
+    if (counter?.kind !== 'total') return counter;
+    if (counter.run !== undefined) return this.#runs.get(counter.run.marker, now) === undefined ? undefined : counter;
+    if (!this.#counters.isLost(counter, now)) return counter;
     this.#counters.remove(counter);
     return undefined;
   }
