@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { Command } from 'commander';
+import { censusCommand } from '../../src/cli/census.ts';
+import { reportCommand } from '../../src/cli/report.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite-ledger.ts';
 import { ROOT, spawnNode } from '../support/process.ts';
 import { fileScope } from '../support/scope.ts';
@@ -33,8 +36,12 @@ before(async () => {
   await ledger.flush();
 });
 
+function filled(arg: string): string {
+  return arg.replace('FILE', file).replace('DIR', bundle);
+}
+
 async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawnNode(scope, [CHILD, ...args.map((arg) => arg.replace('FILE', file).replace('DIR', bundle))]);
+  const child = spawnNode(scope, [CHILD, ...args.map(filled)]);
   const { code } = await child.ended;
   return { code, stdout: child.stdout(), stderr: child.stderr() };
 }
@@ -84,24 +91,32 @@ total                              2            0.000625  0.000500  0.000125  US
     assert.equal((JSON.parse(json.stdout) as { closes: boolean }).closes, true);
   });
 
-  const BAD: readonly [args: string[], code: number, words: RegExp][] = [
-    [['report'], 2, /exactly one of `--ledger FILE` and `--config DIR` is needed/],
-    [['report', '--ledger', 'FILE', '--config', 'DIR'], 2, /exactly one of/],
-    [['report', '--ledger', 'FILE', '--by', 'weekday'], 2, /got `weekday`/],
-    [['report', '--ledger', 'FILE', '--format', 'xml'], 2, /xml/],
-    [['report', '--ledger', 'FILE', '--from', 'x'], 2, /takes a date/],
-    [['report', '--ledger', 'FILE', '--nope'], 2, /unknown option/],
-    [['report', '--ledger', 'FILE.none'], 1, /there is no ledger at/],
-    [['census', '--config', 'DIR/none'], 1, /there is no ledger at `.*none/],
-    [['census', '--config', 'DIR/../broken'], 1, /`.*broken` has problems; `tollgate check .*broken` shows them/],
+  const BAD: readonly [args: string[], code: string, words: RegExp][] = [
+    [['report'], 'usage', /exactly one of `--ledger FILE` and `--config DIR` is needed/],
+    [['report', '--ledger', 'FILE', '--config', 'DIR'], 'usage', /exactly one of/],
+    [['report', '--ledger', 'FILE', '--by', 'weekday'], 'usage', /got `weekday`/],
+    [['report', '--ledger', 'FILE', '--format', 'xml'], 'commander.invalidArgument', /xml/],
+    [['report', '--ledger', 'FILE', '--from', 'x'], 'usage', /takes a date/],
+    [['report', '--ledger', 'FILE', '--nope'], 'commander.unknownOption', /unknown option/],
+    [['report', '--ledger', 'FILE.none'], 'ledger_unavailable', /there is no ledger at/],
+    [['census', '--config', 'DIR/none'], 'ledger_unavailable', /there is no ledger at `.*none/],
+    [['census', '--config', 'DIR/../broken'], 'settings_invalid', /`.*broken` has problems; `tollgate check .*broken`/],
   ];
-  for (const [index, [args, code, words]] of BAD.entries()) {
+  for (const [index, [args, code, message]] of BAD.entries()) {
     test(`refused ${index + 1}: ${args.join(' ')}`, async () => {
-      const answer = await run(...args);
-      assert.deepEqual([answer.code, answer.stdout], [code, '']);
-      assert.match(answer.stderr, words);
+      const program = new Command();
+      for (const command of [reportCommand(), censusCommand()]) {
+        program.addCommand(command.exitOverride().configureOutput({ writeErr: () => {} }));
+      }
+      await assert.rejects(program.parseAsync(args.map(filled), { from: 'user' }), { code, message });
     });
   }
+
+  test('wrong usage is 2, no ledger is 1', async () => {
+    const [usage, none] = await Promise.all([run('report'), run('census', '--ledger', 'FILE.none')]);
+    assert.deepEqual([usage.code, none.code, usage.stdout, none.stdout], [2, 1, '', '']);
+    assert.match(none.stderr, /^tollgate: there is no ledger at `.*none`; `tollgate serve` creates it\n$/);
+  });
 
   test('help shows an example', async () => {
     for (const name of ['report', 'census']) {
