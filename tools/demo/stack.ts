@@ -5,6 +5,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintApiKey } from '../../src/identity/api-key.ts';
+import { findEnvoy } from '../envoy/find.ts';
 import { startGateway } from '../envoy/gateway.ts';
 import { CALLERS, type Caller, type DemoCall } from './calls.ts';
 
@@ -30,6 +31,8 @@ export interface Stack {
 
 /** Makes a bundle with keys, starts Tollgate, the stub provider and Envoy. Throws with words that say what to do. */
 export async function startStack({ port }: { port: number }): Promise<Stack> {
+  // First, so that a missing Envoy or Python is said before anything is started.
+  const bin = await findEnvoy();
   const dir = join(ROOT, '.tollgate', 'demo', new Date().toISOString().replace(/[:.]/g, '-'));
   const bundle = join(dir, 'bundle');
   await mkdir(dir, { recursive: true, mode: 0o750 });
@@ -43,7 +46,14 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
   const log = join(dir, 'tollgate.log');
   const { child, check, accessLog } = await serve(bundle, log);
   try {
-    const gateway = await startGateway({ dir, listenPort: port, check, accessLog, retries: 0 });
+    const gateway = await startGateway({
+      bin,
+      dir,
+      listenPort: port,
+      check,
+      accessLog,
+      retries: 0,
+    });
     process.stdout.write(`Envoy on ${gateway.url}, Tollgate behind it, a stub provider behind both\n`);
     return {
       url: gateway.url,

@@ -14,7 +14,7 @@ export const ENVOY_MINOR_MIN = 38;
 export interface FindEnvoyOptions {
   /** Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Where a pinned Envoy lies or will lie; default `.tools` in the root of the repository. */
+  /** Where a pinned Envoy lies or will lie; default `TOLLGATE_TOOLS_DIR`, else `.tools` in the root of the repository. */
   readonly toolsDir?: string;
   /** Told what is being done, one line each; default: standard error. */
   readonly say?: (line: string) => void;
@@ -41,7 +41,9 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<string>
     if (version !== undefined && isRecent(version)) return candidate;
     say(`passing over ${candidate}: ${version ?? 'no version'} found, 1.${ENVOY_MINOR_MIN} or newer expected`);
   }
-  return (await installedEnvoy(options.toolsDir)) ?? (await installEnvoy({ ...options, say }));
+  const toolsDir = options.toolsDir ?? env['TOLLGATE_TOOLS_DIR'];
+  const at = toolsDir === undefined ? {} : { toolsDir };
+  return (await installedEnvoy(toolsDir)) ?? (await installEnvoy({ ...at, say }));
 }
 
 /** `1.40.0` of what the binary says of itself; undefined if it does not run or says something else. */
