@@ -5,6 +5,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mintApiKey } from '../../src/identity/api-key.ts';
+import { openLedgerReader } from '../../src/ledger/reader.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { startGateway } from '../envoy/gateway.ts';
 import { CALLERS, type Caller, type DemoCall } from './calls.ts';
@@ -12,8 +13,8 @@ import { CALLERS, type Caller, type DemoCall } from './calls.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const CLI = join(ROOT, 'src', 'cli', 'main.ts');
 const READY_MS = 15_000;
-/** Envoy flushes its access log each 100 ms; the ledger commits within 5 ms. */
-const SETTLE_MS = 1_000;
+/** Envoy flushes its access log each 100 ms, the ledger commits within 5 ms: this is for a machine that is very busy. */
+const SETTLE_MS = 10_000;
 
 /** Everything the demo started. */
 export interface Stack {
@@ -58,7 +59,7 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
     return {
       url: gateway.url,
       keyOf: (who) => (who === 'stranger' ? STRANGER : keys[who]),
-      settled: () => sleep(SETTLE_MS),
+      settled: () => settled(join(dir, 'ledger.db')),
       report: async () => {
         process.stdout.write('\nchargeback by account, model and token class\n');
         process.stdout.write(await tollgate(['report', '--config', bundle]));
@@ -129,6 +130,19 @@ async function serve(bundle: string, log: string): Promise<Serving> {
     }
     if (child.exitCode !== null || performance.now() > until) throw new Error(`tollgate did not start: ${text}`);
     await sleep(20);
+  }
+}
+
+/** Waits until no request is left without an end. */
+async function settled(ledger: string): Promise<void> {
+  const until = performance.now() + SETTLE_MS;
+  for (;;) {
+    const reader = openLedgerReader(ledger);
+    const open = reader.openHolds(1).length;
+    reader.close();
+    if (open === 0) return;
+    if (performance.now() > until) throw new Error('the access log did not settle all calls in time');
+    await sleep(100);
   }
 }
 
