@@ -1,7 +1,7 @@
-/** A column of a table for people: text is aligned left, numbers right. */
+/** A column of a table: text is aligned left and may hold anything; numbers and money are ours and aligned right. */
 export interface Column {
   readonly name: string;
-  readonly kind: 'text' | 'number';
+  readonly kind: 'text' | 'number' | 'money';
 }
 
 export type Cells = readonly string[];

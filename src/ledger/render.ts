@@ -1,19 +1,12 @@
 /** A report as a table for people, CSV for spreadsheets, JSON for programs. No amount is rounded in any of them. */
 import { stringify } from 'csv-stringify/sync';
 import { formatMoney } from '../core/money.ts';
+import { alignedTable, type Cells, type Column } from '../core/table.ts';
 import { METERS } from '../core/units.ts';
 import type { Currency, RefusalRow, Report, ReportAmounts } from './report.ts';
 
 export const FORMATS = ['table', 'csv', 'json'] as const;
 export type Format = (typeof FORMATS)[number];
-
-interface Column {
-  readonly name: string;
-  /** Text is aligned left and may be quoted; numbers are aligned right and are ours. */
-  readonly kind: 'text' | 'number' | 'money';
-}
-
-type Cells = readonly string[];
 
 /** Ends with a line break. `refusals`: printed too; in CSV, which is one table a file, instead of the report. */
 export function renderReport(
@@ -103,33 +96,6 @@ function refusalsTable(rows: readonly RefusalRow[]): string {
   if (rows.length === 0) return 'no refused requests\n';
   const sum = rows.reduce((total, row) => total + row.count, 0n);
   return alignedTable(REFUSAL_COLUMNS, refusalCells(rows), [['total', '', '', '', sum.toString()]]);
-}
-
-function alignedTable(columns: readonly Column[], rows: readonly Cells[], totals: readonly Cells[]): string {
-  const lines = [columns.map((column) => column.name), ...rows, ...totals].map((cells) =>
-    cells.map((cell, at) => (columns[at]?.kind === 'text' ? printable(cell === '' && at > 0 ? '-' : cell) : cell)),
-  );
-  for (let at = rows.length + 1; at < lines.length; at += 1) {
-    lines[at] = lines[at]!.map((cell) => (cell === '-' ? '' : cell));
-  }
-  const widths = columns.map((_, at) => Math.max(...lines.map((cells) => cells[at]!.length)));
-  const print = (cells: Cells): string =>
-    cells
-      .map((cell, at) => (columns[at]?.kind === 'text' ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  ')
-      .trimEnd();
-  const rule = widths.map((width) => '-'.repeat(width)).join('  ');
-  const [head, ...body] = lines.map(print) as [string, ...string[]];
-  const split = body.length - totals.length;
-  return `${[head, rule, ...body.slice(0, split), rule, ...body.slice(split)].join('\n')}\n`;
-}
-
-/** Names come from policies and tokens: a terminal is never shown their control or direction characters. */
-function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function reportCsv(report: Report): string {
