@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Enforce } from '../core/units.ts';
 import type { Document } from './documents.ts';
+import { ACCOUNT_PATH } from './forms.ts';
 import type { LimitContext } from './limit-entry.ts';
 import { refer } from './names.ts';
 import { type CompiledOverride, compileOverride, type Override } from './overrides.ts';
@@ -9,7 +10,7 @@ import type { CompiledPlan } from './plans.ts';
 import { compileLimits } from './plans.ts';
 import type { AccountPolicy, BoundLimit, Limit } from './policy.ts';
 import { nearest, type Problems, show } from './problem.ts';
-import { ACCOUNT_PATH, type AccountEntry, type AccountsFile } from './schema.ts';
+import type { AccountEntry, AccountsFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
 import { isZone, zoneNames } from './zone.ts';
 

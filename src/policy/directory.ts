@@ -9,6 +9,8 @@ const SINGLE = ['access', 'plans', 'traffic', 'models'] as const;
 const MANY = ['accounts', 'keys'] as const;
 const SETTINGS_NAME = 'tollgate';
 const EXTENSIONS = ['.yaml', '.json'] as const;
+/** What may stand in a message as it is. */
+const SAFE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const FILES_MAX = 10_000;
 /** No file of a bundle may be larger; the parser's own bounds are lower. */
 const READ_BYTES_MAX = 16 * 1024 * 1024;
@@ -43,7 +45,7 @@ export async function readBundleFiles(dir: string, problems: Problems): Promise<
     if (!names.includes(role)) continue;
     for (const name of (await list(dir, role, problems)) ?? []) {
       const file = `${role}/${name}`;
-      if (isDocument(name)) found.push(...(await read(dir, file, role, problems)));
+      if (isDocument(name) && SAFE.test(name)) found.push(...(await read(dir, file, role, problems)));
       else if (/\.(ya?ml|json5?)$/i.test(name)) unknown(file, undefined, problems);
     }
   }
@@ -92,12 +94,21 @@ function roleOf(name: string, problems: Problems): FileRole | undefined {
 }
 
 function unknown(file: string, meant: string | undefined, problems: Problems): void {
-  problems.report('file-unknown', top(file), { text: 'no file of a bundle has this name', nearest: meant });
+  problems.report('file-unknown', top(file.replace(/[^A-Za-z0-9._/-]/g, '?').slice(0, 200)), {
+    text: 'no file of a bundle has this name',
+    nearest: meant,
+  });
 }
 
 async function read(dir: string, file: string, role: FileRole, problems: Problems): Promise<BundleFile[]> {
   try {
-    const { size } = await stat(join(dir, file));
+    const found = await stat(join(dir, file));
+    // A pipe would keep the loader waiting.
+    if (!found.isFile()) {
+      problems.report('file-unreadable', top(file), { text: 'expected a file, found something else' });
+      return [];
+    }
+    const { size } = found;
     if (size > READ_BYTES_MAX) {
       problems.report('file-size', top(file), { text: `expected at most ${READ_BYTES_MAX} bytes, found ${size}` });
       return [];

@@ -42,6 +42,17 @@ test('files of others and what mounts bring along are left alone', async (t) => 
   assert.deepEqual((await loadBundle(dir)).problems, []);
 });
 
+test('files with strange names and things that are no files are refused, not read', async (t) => {
+  const dir = await bundleWith(t, {
+    files: { 'accounts/x\ny.yaml': 'x: 1\n', 'keys/K.yml': 'x: 1\n', 'plans.json/x': '' },
+  });
+  const { problems } = await loadBundle(dir);
+  assert.deepEqual(
+    problems.map(({ file, rule }) => `${file} ${rule}`),
+    ['accounts/x?y.yaml file-unknown', 'keys/K.yml file-unknown', 'plans.json file-unreadable'],
+  );
+});
+
 test('keys are read, cut to age_max, and keep what the file says', async (t) => {
   const key = (id: string, rest: string) =>
     `${id}: {account: acme/search, digest: "hmac-sha256:v2:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", kind: service, class: batch, environment: prod, owner: a@b.example, ${rest}}\n`;

@@ -72,7 +72,7 @@ test('what YAML allows and a bundle does not', () => {
     ['   \n', ['1:1 file-empty']],
     ['# only\n', ['1:1 file-empty']],
     ['a: *b\n', ['1:4 yaml-feature']],
-    [`${'a: {'.repeat(20)}${'}'.repeat(20)}`, ['1:69 nesting-depth']],
+    [`${'a: {'.repeat(20)}${'}'.repeat(20)}`, ['1:68 nesting-depth']],
   ];
   for (const [index, [text, expected]] of rows.entries()) {
     const { found } = parse(text);
@@ -143,6 +143,6 @@ test('property: half-written and damaged files never throw and never parse to so
       const { source, found } = parse(text.slice(0, at) + insert + text.slice(at + cut));
       return source !== undefined || found.length > 0;
     }),
-    { seed: 20260704, numRuns: 400 },
+    { seed: 20260704, numRuns: 200 },
   );
 });

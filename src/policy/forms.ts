@@ -1,0 +1,74 @@
+/**
+ * The forms of single values in a bundle. Each description completes "expected …". What a text means beyond its form
+ * (amounts, names of other things) is for the compiler.
+ */
+import * as z from 'zod';
+import { parseCount, parseDate, parseDuration, parsePercent, parseSize } from './quantity.ts';
+import { Decimal } from './source.ts';
+
+/** Entries of one list or mapping, but for accounts and keys. */
+const ENTRIES_MAX = 10_000;
+
+/** A text that matches `pattern`, which is anchored and does not backtrack. */
+export function text(pattern: RegExp, expected: string) {
+  return z.string().regex(pattern).describe(expected);
+}
+
+/** A text that `accepts` can read: it answers undefined for others. */
+export function checked(accepts: (text: string) => unknown, expected: string) {
+  return z
+    .string()
+    .refine((value) => accepts(value) !== undefined)
+    .describe(expected);
+}
+
+/** One entry or more: an empty list would mean nothing, or everything. */
+export function list<T extends z.ZodType>(item: T, expected: string) {
+  return z.array(item).min(1).max(ENTRIES_MAX).describe(`a list of ${expected}`);
+}
+
+export const name = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/, 'a name ([A-Za-z][A-Za-z0-9._-]{0,63})');
+export const className = text(/^[a-z][a-z0-9_-]{0,31}$/, 'a class ([a-z][a-z0-9_-]{0,31})');
+export const modelName = text(/^[A-Za-z0-9._:/@-]{1,128}$/, 'a model name ([A-Za-z0-9._:/@-]{1,128})');
+export const modelPattern = text(
+  /^[A-Za-z0-9._:/@*-]{1,128}$/,
+  'a model name or pattern ([A-Za-z0-9._:/@*-]{1,128}), `*` for any characters',
+);
+const part = '(?!\\.{1,2}(?:/|$))[a-z0-9._-]{1,64}';
+/** A whole account path; at most 256 characters by `accountPath`. */
+export const ACCOUNT_PATH = new RegExp(`^${part}(?:/${part}){0,7}$`);
+export const accountPath = z
+  .string()
+  .max(256)
+  .regex(ACCOUNT_PATH)
+  .describe('an account like `acme/search` (parts of [a-z0-9._-]{1,64}, at most 8)');
+export const accountPattern = text(
+  new RegExp(`^(?:\\*\\*|${part}(?:/${part}){0,7}(?:/\\*\\*)?)$`),
+  'an account like `acme/search`, or `acme/**` for it and all below it',
+);
+export const owner = text(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an owner like `team@acme.example`');
+export const enforce = z.enum(['on', 'observe', 'off']).describe('`on`, `observe` or `off`');
+export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`');
+export const size = checked(parseSize, 'a size like `64KiB` or `4MiB`');
+export const date = checked(parseDate, 'a day like `2026-01-31`');
+export const percent = checked((value) => {
+  const parsed = parsePercent(value);
+  return parsed !== undefined && parsed >= 10_000 && parsed % 10_000 === 0 ? parsed : undefined;
+}, 'a percent from `1%` to `100%`');
+export const count = z
+  .union([z.int(), z.string(), z.instanceof(Decimal)])
+  .refine((value) => parseCount(value) !== undefined)
+  .describe('a whole number like `400` or `128k`, below 2^53');
+export const decimal = z
+  .union([z.int().nonnegative(), z.instanceof(Decimal)])
+  .describe('an amount of money like `1.25`');
+const label = text(/^[A-Za-z0-9][A-Za-z0-9._ /:@+-]{0,127}$/, 'a text of [A-Za-z0-9._ /:@+-]; numbers in quotes');
+export const labels = z.record(name, label).describe('a mapping of texts');
+export const sentence = z.string().min(1).max(200).describe('a text of up to 200 characters');
+export const flag = z.boolean().describe('`true` or `false`');
+export const kind = z.enum(['human', 'service', 'agent']).describe('`human`, `service` or `agent`');
+export const environment = text(/^[a-z][a-z0-9-]{0,31}$/, 'an environment ([a-z][a-z0-9-]{0,31})');
+export const https = text(
+  /^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
+  'an https URL without query',
+);
