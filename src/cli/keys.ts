@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { parse } from 'yaml';
 import { TollgateError } from '../core/errors.ts';
+import { alignedTable, type Column } from '../core/table.ts';
 import { mintApiKey } from '../identity/api-key.ts';
 import { digestText } from '../identity/digest.ts';
 import { appendKey, type KeyEntry, keyFileOf, revokeKey } from '../identity/key-file.ts';
@@ -217,13 +218,12 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10);
 }
 
+const COLUMNS = ['id', 'account', 'class', 'kind', 'owner', 'created', 'expires', 'state'] as const;
+
 function tableOf(rows: readonly Row[]): string {
-  const columns = ['id', 'account', 'class', 'kind', 'owner', 'created', 'expires', 'state'] as const;
-  const widths = columns.map((column) => Math.max(column.length, ...rows.map((row) => row[column].length)));
-  const line = (cells: readonly string[]) =>
-    `${cells
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join('  ')
-      .trimEnd()}\n`;
-  return line(columns) + rows.map((row) => line(columns.map((column) => row[column]))).join('');
+  const columns = COLUMNS.map((name): Column => ({ name, kind: 'text' }));
+  return alignedTable(
+    columns,
+    rows.map((row) => COLUMNS.map((name) => row[name])),
+  );
 }
