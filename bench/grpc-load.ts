@@ -57,7 +57,9 @@ async function child(order: LoadOrder): Promise<LoadReport> {
   return report;
 }
 
-async function h2load({ port, path, frame, seconds }: LoadOrder): Promise<LoadReport> {
+async function h2load({ port, path, frame, seconds: asked }: LoadOrder): Promise<LoadReport> {
+  // It takes whole seconds only.
+  const seconds = Math.max(1, Math.round(asked));
   const directory = await mkdtemp(join(tmpdir(), 'tg-h2load-'));
   try {
     const file = join(directory, 'request');
