@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import type { Meter } from '../../src/core/units.ts';
 import type { Census } from '../../src/ledger/census.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
@@ -12,9 +13,11 @@ export interface Book {
   read<T>(look: (reader: LedgerReader) => T): T;
   /** Undefined: the ledger knows nothing of it, or it was refused. */
   allowed(decisionId: string): Allowed | undefined;
+  /** All that was admitted, in the order of the book. */
+  everything(): readonly Allowed[];
   /** Waits for the end of a decision; fails if it has none in 10 s, or more than one. */
   ended(decisionId: string): Promise<Ended>;
-  /** What a counter stands at; fails for one that was never written. */
+  /** What a counter stands at; fails for one that was never written. One that is gone stands at nothing. */
   counter(counter: string): CounterState;
   census(): Census;
 }
@@ -49,9 +52,16 @@ export function bookOf(file: string): Book {
     const found = read((reader) => reader.decision(decisionId));
     return found?.outcome === 'allow' ? found : undefined;
   };
+  const everything = (): readonly Allowed[] => {
+    const db = new DatabaseSync(file, { readOnly: true, timeout: 5000 });
+    const ids = db.prepare('SELECT decision_id FROM holds ORDER BY seq').all();
+    db.close();
+    return read((reader) => ids.map((row) => reader.decision(row['decision_id'] as string) as Allowed));
+  };
   const counter = (name: string): CounterState => {
     const [row] = read((reader) => reader.counters(name));
     assert.ok(row, `counter ${name} was never written`);
+    if (row.state === '') return { used: 0, held: 0 };
     const [kind, used, held] = JSON.parse(row.state) as [string, number, number];
     assert.ok(kind === 'window' || kind === 'slots', `${name} is a ${kind}`);
     return { used, held };
@@ -59,6 +69,7 @@ export function bookOf(file: string): Book {
   return {
     read,
     allowed,
+    everything,
     counter,
     census: () => read((reader) => reader.census({ nowMs: Date.now() })),
     async ended(decisionId) {
