@@ -171,6 +171,7 @@ async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promis
     endpoint: parseEndpoint(settings.listen.check, { exposed: settings.plainListen }),
     methods: [check, health.check, health.watch],
     receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
+    deadlineMs: settings.deadlineMs,
     clock,
   });
   try {

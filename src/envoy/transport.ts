@@ -22,7 +22,7 @@ import {
   type UnaryMethod,
 } from './rpc.ts';
 
-/** Deadline of a call that names none, ms. */
+/** Deadline of a call that names none, ms, where the options say no other. */
 const DEADLINE_MS = 150;
 
 export interface ListenOptions {
@@ -31,6 +31,8 @@ export interface ListenOptions {
   /** Largest message received, bytes; a larger one is RESOURCE_EXHAUSTED. For Check: Envoy's max_request_bytes + 1 MiB. */
   readonly receiveBytesMax: number;
   readonly clock: Clock;
+  /** How long a call that names no deadline may take, ms. Default 150. */
+  readonly deadlineMs?: number;
   /** Whether connections are closed gently after half an hour, so that they spread again. False for streams that last. */
   readonly rotate?: boolean;
 }
@@ -56,7 +58,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   setLogVerbosity(logVerbosity.NONE);
   const server = new Server(serverOptions(options));
   const streams = new Streams();
-  for (const method of options.methods) register(server, { method, streams, clock: options.clock });
+  for (const method of options.methods)
+    register(server, { method, streams, clock: options.clock, deadlineMs: options.deadlineMs ?? DEADLINE_MS });
   const endpoint = await bind(server, options.endpoint);
   let closing: Promise<void> | undefined;
   return {
@@ -145,20 +148,27 @@ interface Registration<M> {
   readonly method: M;
   readonly streams: Streams;
   readonly clock: Clock;
+  readonly deadlineMs: number;
 }
 
-function register(server: Server, { method, streams, clock }: Registration<Method>): void {
+function register(server: Server, { method, streams, clock, deadlineMs }: Registration<Method>): void {
   const identity = (bytes: Uint8Array): Buffer =>
     Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (method.kind) {
     case 'unary':
-      server.register(method.path, unary(method, clock), identity, identity, 'unary');
+      server.register(method.path, unary({ method, clock, deadlineMs }), identity, identity, 'unary');
       return;
     case 'inbound':
-      server.register(method.path, inbound({ method, streams, clock }), identity, identity, 'clientStream');
+      server.register(method.path, inbound({ method, streams, clock, deadlineMs }), identity, identity, 'clientStream');
       return;
     case 'outbound':
-      server.register(method.path, outbound({ method, streams, clock }), identity, identity, 'serverStream');
+      server.register(
+        method.path,
+        outbound({ method, streams, clock, deadlineMs }),
+        identity,
+        identity,
+        'serverStream',
+      );
   }
 }
 
@@ -184,9 +194,9 @@ class Call implements UnaryCall {
   }
 }
 
-function unary(method: UnaryMethod, clock: Clock) {
+function unary({ method, clock, deadlineMs }: Omit<Registration<UnaryMethod>, 'streams'>) {
   return (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: Respond): void => {
-    const seen = new Call(deadlineMs(call.getDeadline(), clock), call.cancelled);
+    const seen = new Call(deadlineOf(call.getDeadline(), { clock, deadlineMs }), call.cancelled);
     let answered = false;
     // The library says `cancelled` after every call, answered ones too.
     call.once('cancelled', () => {
@@ -218,9 +228,12 @@ function wasReset(call: ServerUnaryCall<Uint8Array, Uint8Array>): boolean {
 }
 
 /** The library counts deadlines on the wall clock, from when the call began, a moment ago. */
-function deadlineMs(deadline: Date | number, clock: Clock): number {
+function deadlineOf(
+  deadline: Date | number,
+  { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
+): number {
   const leftMs = Number(deadline) - systemClock.nowMs();
-  return clock.monotonicMs() + (Number.isFinite(leftMs) ? leftMs : DEADLINE_MS);
+  return clock.monotonicMs() + (Number.isFinite(leftMs) ? leftMs : deadlineMs);
 }
 
 function statusOf(error: unknown): { code: number; details: string } {
