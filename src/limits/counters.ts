@@ -1,7 +1,7 @@
 /** The memory store's counters, by name; bounded. */
 import { drained, emptyLevel, type Level, type Rate, unitsUp } from './bucket.ts';
 import type { Run } from './runs.ts';
-import type { CounterRef, SpendKind } from './store.ts';
+import type { CounterRef, Crossing, SpendKind } from './store.ts';
 
 /** As much of a reference as makes a counter. */
 export type CounterName = Pick<CounterRef, 'counter' | 'kind' | 'end'>;
@@ -20,8 +20,8 @@ export class Counter {
   end: number;
   /** Of a total: its run, if its admission was seen here. */
   run: Run | undefined;
-  /** Of a total: the earliest mint time of its run's decisions; what was minted before it belongs to an earlier run. */
-  born = Number.MAX_SAFE_INTEGER;
+  /** When it was made, epoch ms: tells a total from the one that had its name before. */
+  born = 0;
   /** Of a total: when it was moved last. */
   movedAt = 0;
   /** Name and thresholds (units, ascending) of the limit that asked last. */
@@ -39,15 +39,38 @@ export class Counter {
     this.end = ref.end ?? 0;
   }
 
+  /** Forgets the warnings of a bucket that has drained: one that is full again warns again, and idle ones can go. */
+  renewIfIdle(rate: Rate, nowMs: number): void {
+    if (this.warn === undefined || this.held > 0) return;
+    const { units, parts } = this.levelAt(rate, nowMs);
+    if (units > 0 || parts > 0) return;
+    this.limit = undefined;
+    this.warn = undefined;
+    this.warned = undefined;
+  }
+
   /** A bucket's level at `nowMs`, with the rate of who asks. */
   levelAt(rate: Rate, nowMs: number): Level {
     return this.level === undefined ? emptyLevel(nowMs, rate) : drained(this.level, rate, nowMs);
   }
 
-  /** Spent, of a bucket rounded up, ≥ 0. */
-  spentAt(rate: Rate | undefined, nowMs: number): number {
-    if (this.kind === 'bucket') return rate === undefined ? 0 : unitsUp(this.levelAt(rate, nowMs));
-    return Math.max(0, this.used - this.held);
+  /** `used` as answers show it: holds included, a bucket's level rounded up. */
+  usedAt(rate: Rate, nowMs: number): number {
+    return this.kind === 'bucket' ? unitsUp(this.levelAt(rate, nowMs)) + this.held : this.used;
+  }
+
+  /** Adds the thresholds that spent has reached and that were not told yet to `crossed`; whether there were any. */
+  latchWarnings(rate: Rate, nowMs: number, crossed: Crossing[]): boolean {
+    if (this.warn === undefined) return false;
+    const spent = this.kind === 'bucket' ? this.levelAt(rate, nowMs).units : this.used - this.held;
+    const before = this.warned?.length ?? 0;
+    for (const threshold of this.warn) {
+      if (threshold > spent) break;
+      if (this.warned?.includes(threshold)) continue;
+      this.warned = [...(this.warned ?? []), threshold];
+      crossed.push({ counter: this.name, limit: this.limit!, threshold });
+    }
+    return (this.warned?.length ?? 0) > before;
   }
 }
 
@@ -98,6 +121,7 @@ export class CounterTable {
     if (known !== undefined) return known;
     if (ref.kind === 'window' && nowMs >= ref.end! + this.#options.settleWithinMs) return undefined;
     const counter = new Counter(ref);
+    counter.born = nowMs;
     counter.movedAt = nowMs;
     this.#byName.set(counter.name, counter);
     return counter;
@@ -122,7 +146,7 @@ export class CounterTable {
       case 'window':
         return nowMs >= counter.end + this.#options.settleWithinMs;
       case 'bucket':
-        return counter.held === 0 && counter.warned === undefined && isEmpty(counter, nowMs);
+        return isIdle(counter, nowMs);
       case 'slots':
         return counter.held === 0 && counter.used === 0;
       case 'total':
@@ -149,7 +173,9 @@ export class CounterTable {
   }
 }
 
-function isEmpty({ level, rate }: Counter, nowMs: number): boolean {
+/** A bucket that has drained, with nothing held, is as if it had never been. */
+function isIdle({ level, rate, held }: Counter, nowMs: number): boolean {
+  if (held > 0) return false;
   if (level === undefined || rate === undefined) return true;
   const now = drained(level, rate, nowMs);
   return now.units === 0 && now.parts === 0 && level.at <= nowMs;

@@ -32,6 +32,7 @@ function keepRate(counter: Counter, { n, p }: Rate): void {
 /** Charges an admission. */
 export function chargeSpend(counter: Counter, spend: Spend, held: HeldSpend, nowMs: number): void {
   if (counter.kind === 'bucket') {
+    counter.renewIfIdle(held, nowMs);
     raise(counter, held, held.isHeld ? 0 : spend.amount, nowMs);
   } else {
     counter.used += spend.amount;
@@ -47,6 +48,7 @@ export function moveCounter(
   held: HeldSpend,
   { charged, isHeld, mintedAt, nowMs }: { charged: number; isHeld: boolean; mintedAt: number; nowMs: number },
 ): void {
+  if (counter.kind === 'bucket') counter.renewIfIdle(held, nowMs);
   const returns = held.isHeld && !isHeld;
   if (returns) counter.held = Math.max(0, counter.held - held.reserved);
   if (counter.kind !== 'bucket') {
@@ -79,6 +81,7 @@ export function adjustCounter(
     return;
   }
   const rate = rateOfRef(ref);
+  counter.renewIfIdle(rate, nowMs);
   const level = counter.levelAt(rate, nowMs);
   if ('reset' in change) counter.level = lowered(level, level.units + 1);
   else counter.level = change.delta < 0 ? lowered(level, -change.delta) : filled(level, change.delta);

@@ -13,6 +13,8 @@ export interface HeldSpend {
   readonly kind: SpendKind;
   /** Of a window: when it ends, epoch ms; else 0. */
   readonly end: number;
+  /** Of a total: when it was made; else 0. */
+  readonly born: number;
   /** Whether expiry keeps the amount. */
   readonly isKept: boolean;
   /** Of a bucket, else 0. */

@@ -1,9 +1,7 @@
 /** Builds a memory store's tables from what the ledger kept. */
-import type { ChangeLog } from './change-log.ts';
 import type { Counter, CounterTable } from './counters.ts';
 import { entersAtOnce } from './moves.ts';
-import type { Ops } from './ops.ts';
-import type { HeldSpend, ReservationTable } from './reservations.ts';
+import type { HeldSpend } from './reservations.ts';
 import {
   type CounterRow,
   goneRow,
@@ -14,8 +12,9 @@ import {
   readReservation,
   readRun,
 } from './rows.ts';
-import type { RunTable } from './runs.ts';
+import { endedRun, type Run, type RunTable } from './runs.ts';
 import { type CounterRef, RANK, type Settlement } from './store.ts';
+import type { Tables } from './tables.ts';
 
 /** A hold that the ledger has, as much of it as the store needs; `ended` if an end is booked. */
 export interface HeldReservation {
@@ -34,13 +33,6 @@ export interface Snapshot {
   readonly reservations: readonly HeldReservation[];
 }
 
-export interface Tables {
-  readonly counters: CounterTable;
-  readonly runs: RunTable;
-  readonly reservations: ReservationTable;
-  readonly ops: Ops;
-}
-
 /** A booked end that has to be settled, for the rows may be older than it. */
 export interface Replay {
   readonly id: string;
@@ -49,12 +41,8 @@ export interface Replay {
 }
 
 /** Fills empty tables. Answers the ends to settle then; settling one that the rows know already changes nothing. */
-export function restoreInto(
-  tables: Tables,
-  snapshot: Snapshot,
-  { now, log }: { now: number; log: ChangeLog | undefined },
-): readonly Replay[] {
-  const kept = restoreRows(tables, snapshot.counters, { now, log });
+export function restoreInto(tables: Tables, snapshot: Snapshot, now: number): readonly Replay[] {
+  const kept = restoreRows(tables, snapshot.counters, now);
   const isNew = new Set<Counter>();
   const all = [...kept.values()];
   for (const hold of snapshot.reservations) if (!kept.has(hold.id)) all.push(asHeld(hold));
@@ -65,9 +53,9 @@ export function restoreInto(
 }
 
 function restoreRows(
-  { counters, runs, reservations, ops }: Tables,
+  { counters, runs, reservations, ops, log }: Tables,
   rows: readonly CounterRow[],
-  { now, log }: { now: number; log: ChangeLog | undefined },
+  now: number,
 ): ReadonlyMap<string, KeptReservation> {
   const last = new Map(rows.map((row) => [row.counter, row]));
   const alive = [...last.values()].filter(({ state }) => state !== '');
@@ -112,12 +100,14 @@ function asHeld({ id, customer, mintedAt, expiresAt, spends }: HeldReservation):
     expiresAt,
     candidate: 0,
     marker: undefined,
+    runBorn: 0,
     rank: RANK.reserved,
     isOpen: true,
     spends: spends.map((spend) => ({
       name: spend.counter,
       kind: spend.kind,
       end: spend.end ?? 0,
+      born: 0,
       isKept: spend.onExpiry === 'keep',
       n: spend.n ?? 0,
       p: spend.p ?? 0,
@@ -134,31 +124,31 @@ function addReservation(
   kept: KeptReservation,
   { now, isNew }: { now: number; isNew: Set<Counter> },
 ): void {
-  const { id, mintedAt, expiresAt, candidate, isOpen, rank, marker, customer } = kept;
+  const { id, mintedAt, expiresAt, candidate, isOpen, rank, marker, runBorn, customer } = kept;
   if (!isOpen && tables.reservations.isTooLate(mintedAt, now)) return;
-  const found = marker === undefined ? undefined : tables.runs.peek(marker);
-  const run = found !== undefined && mintedAt >= found.born ? found : undefined;
+  const run = marker === undefined ? undefined : runOf(tables.runs, marker, runBorn);
   const spends: HeldSpend[] = kept.spends.map((spend) => ({
     ...spend,
-    counter: counterFor(tables.counters, { spend, mintedAt, now, isNew }),
+    counter: counterFor(tables.counters, { spend, now, isNew }),
   }));
   const reservation = tables.reservations.add({ id, mintedAt, expiresAt, candidate, spends, run, isOpen }, customer);
   reservation.rank = rank;
   if (run !== undefined && isOpen) run.open++;
 }
 
+/** The run that a decision belongs to: the one of that name, unless that is another. */
+function runOf(runs: RunTable, marker: string, born: number): Run {
+  const run = runs.peek(marker);
+  return run?.born === born ? run : endedRun(marker);
+}
+
 /** The counter that a spend stands in. One whose row is missing is made from the reservations that hold it. */
 function counterFor(
   counters: CounterTable,
-  {
-    spend,
-    mintedAt,
-    now,
-    isNew,
-  }: { spend: Omit<HeldSpend, 'counter'>; mintedAt: number; now: number; isNew: Set<Counter> },
+  { spend, now, isNew }: { spend: Omit<HeldSpend, 'counter'>; now: number; isNew: Set<Counter> },
 ): Counter | undefined {
   const known = counters.get(spend.name);
-  if (spend.kind === 'total') return known !== undefined && mintedAt >= known.born ? known : undefined;
+  if (spend.kind === 'total') return known?.born === spend.born ? known : undefined;
   if (known !== undefined && !isNew.has(known)) return known;
   if (!spend.isHeld) return known;
   const counter = counters.make({ counter: spend.name, kind: spend.kind, end: spend.end }, now);

@@ -65,7 +65,7 @@ function dropAt(counter: Counter, settleWithinMs: number): number {
     case 'window':
       return counter.end + settleWithinMs;
     case 'bucket': {
-      if (counter.held > 0 || counter.warned !== undefined) return KEPT;
+      if (counter.held > 0) return KEPT;
       const { level, rate } = counter;
       return level === undefined || rate === undefined ? 0 : Math.min(level.at + drainMs(level, rate, 0), KEPT);
     }
@@ -168,6 +168,8 @@ export interface KeptReservation {
   readonly expiresAt: number;
   readonly candidate: number | undefined;
   readonly marker: string | undefined;
+  /** When its run began; 0 without one. */
+  readonly runBorn: number;
   readonly rank: number;
   readonly isOpen: boolean;
   readonly spends: readonly KeptSpend[];
@@ -179,6 +181,7 @@ type SpendJson = [
   name: string,
   kind: Counter['kind'],
   end: number,
+  born: number,
   isKept: 0 | 1,
   n: number,
   p: number,
@@ -193,6 +196,7 @@ type ReservationJson = [
   expiresAt: number,
   candidate: number | null,
   marker: string | null,
+  runBorn: number,
   rank: number,
   isOpen: 0 | 1,
   spends: SpendJson[],
@@ -206,6 +210,7 @@ export function reservationRow(reservation: Reservation, { settleWithinMs }: { s
     expiresAt,
     candidate ?? null,
     run?.marker ?? null,
+    run?.born ?? 0,
     rank,
     isOpen ? 1 : 0,
     reservation.spends.map(spendJson),
@@ -218,13 +223,13 @@ export function reservationRow(reservation: Reservation, { settleWithinMs }: { s
 }
 
 function spendJson(spend: HeldSpend): SpendJson {
-  const { name, kind, end, isKept, n, p, reserved, charged, rank, isHeld } = spend;
-  return [name, kind, end, isKept ? 1 : 0, n, p, reserved, charged, rank, isHeld ? 1 : 0];
+  const { name, kind, end, born, isKept, n, p, reserved, charged, rank, isHeld } = spend;
+  return [name, kind, end, born, isKept ? 1 : 0, n, p, reserved, charged, rank, isHeld ? 1 : 0];
 }
 
 export function readReservation(row: CounterRow): KeptReservation | undefined {
   if (!row.counter.startsWith(RESERVATION)) return undefined;
-  const [customer, mintedAt, expiresAt, candidate, marker, rank, isOpen, spends] = JSON.parse(
+  const [customer, mintedAt, expiresAt, candidate, marker, runBorn, rank, isOpen, spends] = JSON.parse(
     row.state,
   ) as ReservationJson;
   return {
@@ -234,12 +239,14 @@ export function readReservation(row: CounterRow): KeptReservation | undefined {
     expiresAt,
     candidate: candidate ?? undefined,
     marker: marker ?? undefined,
+    runBorn,
     rank,
     isOpen: isOpen === 1,
-    spends: spends.map(([name, kind, end, isKept, n, p, reserved, charged, spendRank, isHeld]) => ({
+    spends: spends.map(([name, kind, end, born, isKept, n, p, reserved, charged, spendRank, isHeld]) => ({
       name,
       kind,
       end,
+      born,
       isKept: isKept === 1,
       n,
       p,

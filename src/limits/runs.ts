@@ -10,8 +10,8 @@ export interface Run {
   open: number;
   /** Totals that end with it. */
   readonly totals: Counter[];
-  /** Earliest mint time of its decisions; what was minted before it belongs to an earlier run. */
-  born: number;
+  /** When it began, epoch ms: tells it from the one that had its marker before. */
+  readonly born: number;
   isEnded: boolean;
   isChanged: boolean;
 }
@@ -59,14 +59,14 @@ export class RunTable {
   }
 
   /** A new run; the caller has asked `get` and `hasRoom`. */
-  begin(marker: string, { idleMs, mintedAt, nowMs }: { idleMs: number; mintedAt: number; nowMs: number }): Run {
+  begin(marker: string, { idleMs, nowMs }: { idleMs: number; nowMs: number }): Run {
     const run: Run = {
       marker,
       idleMs,
       renewedAt: nowMs,
       open: 0,
       totals: [],
-      born: mintedAt,
+      born: nowMs,
       isEnded: false,
       isChanged: false,
     };
@@ -97,6 +97,11 @@ export class RunTable {
     this.#byMarker.delete(run.marker);
     this.#options.onEnded(run);
   }
+}
+
+/** A run of which only its decisions are left. */
+export function endedRun(marker: string): Run {
+  return { marker, idleMs: 0, renewedAt: 0, open: 0, totals: [], born: 0, isEnded: true, isChanged: false };
 }
 
 export function hasEnded(run: Run, nowMs: number): boolean {

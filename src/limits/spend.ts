@@ -62,8 +62,9 @@ function grantOf({ limit }: BoundLimit, override: BoundLimit['override']): Grant
   if (shape.kind === 'bucket') {
     rate = override === undefined ? { n: shape.n, p: shape.p } : rateOf({ amount: max, periodMs: shape.periodMs });
   }
-  const warn = limit.warn.length === 0 ? undefined : limit.warn.map((percent) => shareOf(capacity, percent));
-  return { capacity, rate, warn };
+  // A threshold of 0 would be crossed by nothing.
+  const warn = limit.warn.map((percent) => shareOf(capacity, percent)).filter((threshold) => threshold > 0);
+  return { capacity, rate, warn: warn.length === 0 ? undefined : warn };
 }
 
 function termsOf(bound: BoundLimit): Terms {

@@ -111,14 +111,11 @@ export class Reference {
     }
     const before = decision.rank;
     const amounts = new Map<string, number | 'unmeasured'>([...decision.charges.keys()].map((name) => [name, 0]));
-    for (const { ref, actual } of settlements) {
-      amounts.set(ref.counter, actual);
-      if (decision.charges.has(ref.counter)) continue;
-      const life = this.#joinedLife(ref, decision, now);
-      decision.charges.set(ref.counter, { spend: ref, reserved: 0, amount: 0, rank: before, isHeld: false, life });
-    }
+    const refs = new Map(settlements.map(({ ref }) => [ref.counter, ref]));
+    for (const { ref, actual } of settlements) amounts.set(ref.counter, actual);
     const outcomes = [...amounts].map(([name, actual]) => {
-      const charge = decision.charges.get(name)!;
+      const known = decision.charges.get(name);
+      const charge = known ?? this.#strange(refs.get(name)!, decision, now);
       const isSlots = charge.spend.kind === 'slots';
       const isMeasured = actual !== 'unmeasured' || isSlots;
       const itsRank = isMeasured ? rank : 0.5;
@@ -127,6 +124,7 @@ export class Reference {
       if (itsRank === charge.rank) return amount === charge.amount ? 'same' : 'conflict';
       this.#move(decision, charge, { amount, isHeld: charge.isHeld && !isMeasured, now });
       charge.rank = itsRank;
+      decision.charges.set(name, charge);
       return 'changed';
     });
     decision.rank = Math.max(before, rank);
@@ -142,6 +140,12 @@ export class Reference {
       if ([...decision.charges.values()].every((charge) => charge.rank !== 0.5)) decision.isOpen = false;
     }
     return outcome;
+  }
+
+  /** A counter that only a settlement names: nothing is charged, with the rank of the settlements that did not name it. */
+  #strange(ref: CounterRef, decision: Decision, now: number): Charge {
+    const life = this.#joinedLife(ref, decision, now);
+    return { spend: ref, reserved: 0, amount: 0, rank: decision.rank, isHeld: false, life };
   }
 
   expire(now: number, max: number): string[] {
