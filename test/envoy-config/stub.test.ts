@@ -116,6 +116,20 @@ describe('the stub provider', () => {
     await openai.chat.completions.create({ model: 'gpt-5', messages: MESSAGES });
   });
 
+  test('a stream is held where it is until it is released', async () => {
+    stub.setBehaviour({ holdAfter: 2 });
+    const body = { model: 'gpt-5', stream: true, messages: MESSAGES };
+    const { response } = await begin({ url: stub.url, path: CHAT, body, headers: key });
+    let text = '';
+    for await (const part of response.setEncoding('utf8') as AsyncIterable<string>) {
+      text += part;
+      if (stub.held() === 0) continue;
+      assert.equal(text.match(/wordword/g)?.length, 10);
+      stub.release();
+    }
+    assert.match(text, /data: \[DONE\]\n\n$/);
+  });
+
   test('failures count down, or belong to a decision where a header orders them', async () => {
     const body = { model: 'gpt-5', messages: MESSAGES };
     const status = async (headers: Record<string, string>): Promise<number> =>

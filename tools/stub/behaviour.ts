@@ -22,6 +22,8 @@ export interface StubBehaviour {
   readonly delayMs: number;
   /** Content events of a stream, ≥ 1. Default 4. */
   readonly chunks: number;
+  /** A stream waits until `release()` after this many content events; undefined (default): never. */
+  readonly holdAfter: number | undefined;
   /** A stream is cut by closing the connection after this many content events; undefined (default): never. */
   readonly cutAfter: number | undefined;
   /** Bytes of content text added to a JSON answer, or to the last content event of a stream. Default 0. */
@@ -42,6 +44,7 @@ export const DEFAULT_BEHAVIOUR: StubBehaviour = Object.freeze({
   failStatus: 503,
   delayMs: 0,
   chunks: 4,
+  holdAfter: undefined,
   cutAfter: undefined,
   padBytes: 0,
   omitUsage: false,

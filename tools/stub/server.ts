@@ -64,7 +64,7 @@ export async function startStub(options: StubOptions = {}): Promise<Stub> {
     },
     held: () => waiting.size,
     release(): void {
-      behaviour = { ...behaviour, hold: false };
+      behaviour = { ...behaviour, hold: false, holdAfter: undefined };
       for (const go of waiting) go();
       waiting.clear();
     },
@@ -99,7 +99,7 @@ export async function startStub(options: StubOptions = {}): Promise<Stub> {
     if (effective.hold) await held(response);
     if (response.destroyed) return;
     if (failing) return sendJson(response, effective.failStatus, provider.error(effective.failStatus, 'stub failure'));
-    await send({ provider, asked, record, response, behaviour: effective });
+    await send({ provider, asked, record, response, behaviour: effective, held: () => held(response) });
   }
 
   /** One of the failures that `setBehaviour` has ordered for whoever comes. */
@@ -183,9 +183,11 @@ interface Sending {
   readonly record: StubRecord;
   readonly response: ServerResponse;
   readonly behaviour: StubBehaviour;
+  /** Waits for `release` or the end of the connection. */
+  held(): Promise<void>;
 }
 
-async function send({ provider, asked, record, response, behaviour }: Sending): Promise<void> {
+async function send({ provider, asked, record, response, behaviour, held }: Sending): Promise<void> {
   const tokens = tokensOf(
     { bodyBytes: record.body.length, cap: provider.capOf(asked), choices: numberAt(asked, 'n') ?? 1 },
     behaviour.usage,
@@ -208,6 +210,7 @@ async function send({ provider, asked, record, response, behaviour }: Sending): 
   let contents = 0;
   for (const event of provider.events(answer, asked)) {
     if (behaviour.delayMs > 0) await sleep(behaviour.delayMs);
+    if (event.content === true && contents === behaviour.holdAfter) await held();
     if (response.destroyed) return;
     if (event.content === true && contents++ === behaviour.cutAfter) {
       response.destroy();
