@@ -242,6 +242,9 @@ async function secretFault(file: string): Promise<string | undefined> {
     if (size < SECRET_BYTES_MIN) return `${size} bytes`;
     return size > SECRET_BYTES_MAX ? `${size} bytes, more than ${SECRET_BYTES_MAX}` : undefined;
   } catch (cause) {
-    return `nothing that can be read (${cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'})`;
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    return code === 'ENOENT'
+      ? 'no such file; `tollgate keys pepper FILE` makes one'
+      : `nothing that can be read (${code})`;
   }
 }
