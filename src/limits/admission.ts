@@ -1,6 +1,6 @@
 /** Questions against the tables: reads counters for `evaluate`, and charges what it admits. */
-import { type Level, unitsUp } from './bucket.ts';
-import type { Counter } from './counters.ts';
+import { type Level, type Rate, unitsUp } from './bucket.ts';
+import { type Counter, goneCounter } from './counters.ts';
 import { evaluate, type Reader, type Reading, type Verdict } from './evaluate.ts';
 import { chargeSpend, entersAtOnce, rateOfRef } from './moves.ts';
 import type { HeldSpend } from './reservations.ts';
@@ -43,7 +43,7 @@ export class Admission implements Reader {
       reading.used = 0;
       reading.spent = 0;
     } else if (counter.kind === 'bucket') {
-      level = counter.levelAt(rateOfRef(spend), this.#nowMs);
+      level = counter.levelAt(spend as Spend & Rate, this.#nowMs);
       reading.spent = unitsUp(level);
       reading.used = reading.spent + counter.held;
     } else {
@@ -67,10 +67,10 @@ export class Admission implements Reader {
     for (let i = 0; i < spends.length; i++) {
       if (asked[i] === undefined) continue;
       const spend = spends[i]!;
-      const counter = this.#found[i] ?? tables.counters.make(spend, nowMs);
+      const counter = this.#found[i] ?? tables.counters.make(spend, nowMs) ?? goneCounter(spend);
       const one = heldOf(spend, counter);
       held.push(one);
-      if (counter === undefined) continue;
+      if (counter.isGone) continue;
       chargeSpend(counter, spend, one, nowMs);
       if (counter.kind === 'total') tables.joinRun(counter, run);
       tables.moved(counter, nowMs);
@@ -100,16 +100,11 @@ export class Admission implements Reader {
   }
 }
 
-function heldOf(spend: Spend, counter: Counter | undefined): HeldSpend {
+function heldOf(spend: Spend, counter: Counter): HeldSpend {
   return {
     counter,
-    name: spend.counter,
-    kind: spend.kind,
-    end: spend.end ?? 0,
-    born: counter?.kind === 'total' ? counter.born : 0,
+    rate: rateOfRef(spend, counter),
     isKept: spend.onExpiry === 'keep',
-    n: spend.n ?? 0,
-    p: spend.p ?? 0,
     reserved: spend.amount,
     charged: spend.amount,
     rank: RANK.reserved,

@@ -55,14 +55,14 @@ export class Counter {
   }
 
   /** `used` as answers show it: holds included, a bucket's level rounded up. */
-  usedAt(rate: Rate, nowMs: number): number {
-    return this.kind === 'bucket' ? unitsUp(this.levelAt(rate, nowMs)) + this.held : this.used;
+  usedAt(rate: Rate | undefined, nowMs: number): number {
+    return rate === undefined ? this.used : unitsUp(this.levelAt(rate, nowMs)) + this.held;
   }
 
   /** Adds the thresholds that spent has reached and that were not told yet to `crossed`; whether there were any. */
-  latchWarnings(rate: Rate, nowMs: number, crossed: Crossing[]): boolean {
+  latchWarnings(rate: Rate | undefined, nowMs: number, crossed: Crossing[]): boolean {
     if (this.warn === undefined) return false;
-    const spent = this.kind === 'bucket' ? this.levelAt(rate, nowMs).units : this.used - this.held;
+    const spent = rate === undefined ? this.used - this.held : this.levelAt(rate, nowMs).units;
     const before = this.warned?.length ?? 0;
     for (const threshold of this.warn) {
       if (threshold > spent) break;
@@ -72,6 +72,13 @@ export class Counter {
     }
     return (this.warned?.length ?? 0) > before;
   }
+}
+
+/** A counter that counts no more, or never did: stands where there is none. */
+export function goneCounter(ref: CounterName): Counter {
+  const counter = new Counter(ref);
+  counter.isGone = true;
+  return counter;
 }
 
 export interface CountersOptions {

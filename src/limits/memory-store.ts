@@ -1,8 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { Admission } from './admission.ts';
-import type { Rate } from './bucket.ts';
 import { assertAdjustment, assertAsk, assertRef, assertSettle } from './faults.ts';
-import { adjustCounter } from './moves.ts';
+import { adjustCounter, rateOfRef } from './moves.ts';
 import type { Customer, Reservation } from './reservations.ts';
 import { restoreInto, type Snapshot } from './restore.ts';
 import type { CounterRow } from './rows.ts';
@@ -225,10 +224,10 @@ export class MemoryLimitStore implements LimitStore {
         this.#tables.moved(counter, now);
       }
     }
-    return counter === undefined ? 0 : counter.usedAt(ref as CounterRef & Rate, now);
+    return counter === undefined ? 0 : counter.usedAt(rateOfRef(ref, counter), now);
   }
 }
 
 function chargedOf({ spends }: Reservation): { readonly counter: string; readonly amount: number }[] {
-  return spends.map(({ name, charged }) => ({ counter: name, amount: charged }));
+  return spends.map(({ counter, charged }) => ({ counter: counter.name, amount: charged }));
 }

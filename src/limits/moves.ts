@@ -12,30 +12,28 @@ export function entersAtOnce({ kind, unit }: Pick<CounterRef, 'kind' | 'unit'>):
   return kind === 'bucket' && (unit === 'requests' || unit === 'runs');
 }
 
-/** A bucket spend's rate. Throws a TypeError where it carries none. */
-export function rateOfRef(ref: CounterRef): Rate {
-  if (ref.n === undefined || ref.p === undefined) {
-    throw new TypeError(`bucket \`${ref.counter}\` needs its rate \`n\` and \`p\``);
-  }
-  return ref as CounterRef & Rate;
+/** The rate that a bucket's reference carries, as the counter's own object where it is the same; of others undefined. */
+export function rateOfRef(ref: CounterRef, counter?: Counter): Rate | undefined {
+  if (ref.kind !== 'bucket') return undefined;
+  const n = ref.n!;
+  const p = ref.p!;
+  const last = counter?.rate;
+  return last !== undefined && last.n === n && last.p === p ? last : { n, p };
 }
 
 function raise(counter: Counter, rate: Rate, amount: number, nowMs: number): void {
   counter.level = filled(counter.levelAt(rate, nowMs), amount);
-  keepRate(counter, rate);
-}
-
-function keepRate(counter: Counter, { n, p }: Rate): void {
-  if (counter.rate?.n !== n || counter.rate.p !== p) counter.rate = { n, p };
+  counter.rate = rate;
 }
 
 /** Charges an admission. */
 export function chargeSpend(counter: Counter, spend: Spend, held: HeldSpend, nowMs: number): void {
-  if (counter.kind === 'bucket') {
-    counter.renewIfIdle(held, nowMs);
-    raise(counter, held, held.isHeld ? 0 : spend.amount, nowMs);
-  } else {
+  const { rate } = held;
+  if (rate === undefined) {
     counter.used += spend.amount;
+  } else {
+    counter.renewIfIdle(rate, nowMs);
+    raise(counter, rate, held.isHeld ? 0 : spend.amount, nowMs);
   }
   if (held.isHeld) counter.held += spend.amount;
   counter.limit = spend.limit;
@@ -48,25 +46,26 @@ export function moveCounter(
   held: HeldSpend,
   { charged, isHeld, mintedAt, nowMs }: { charged: number; isHeld: boolean; mintedAt: number; nowMs: number },
 ): void {
-  if (counter.kind === 'bucket') counter.renewIfIdle(held, nowMs);
+  const { rate } = held;
+  if (rate !== undefined) counter.renewIfIdle(rate, nowMs);
   const returns = held.isHeld && !isHeld;
   if (returns) counter.held = Math.max(0, counter.held - held.reserved);
-  if (counter.kind !== 'bucket') {
+  if (rate === undefined) {
     counter.used = Math.max(0, counter.used + charged - held.charged);
     return;
   }
   if (held.isHeld) {
-    if (returns) raise(counter, held, charged, nowMs);
+    if (returns) raise(counter, rate, charged, nowMs);
     return;
   }
   const change = charged - held.charged;
   if (change >= 0) {
-    raise(counter, held, change, nowMs);
+    raise(counter, rate, change, nowMs);
     return;
   }
-  const level = counter.levelAt(held, nowMs);
-  counter.level = refunded(level, held, { amount: -change, entered: held.charged, heldMs: nowMs - mintedAt });
-  keepRate(counter, held);
+  const level = counter.levelAt(rate, nowMs);
+  counter.level = refunded(level, rate, { amount: -change, entered: held.charged, heldMs: nowMs - mintedAt });
+  counter.rate = rate;
 }
 
 /** An operator's change of `used`; of a bucket, of its level. */
@@ -76,14 +75,14 @@ export function adjustCounter(
   change: { readonly delta: number } | { readonly reset: true },
   nowMs: number,
 ): void {
-  if (counter.kind !== 'bucket') {
+  const rate = rateOfRef(ref, counter);
+  if (rate === undefined) {
     counter.used = 'reset' in change ? counter.held : Math.max(0, counter.used + change.delta);
     return;
   }
-  const rate = rateOfRef(ref);
   counter.renewIfIdle(rate, nowMs);
   const level = counter.levelAt(rate, nowMs);
   if ('reset' in change) counter.level = lowered(level, level.units + 1);
   else counter.level = change.delta < 0 ? lowered(level, -change.delta) : filled(level, change.delta);
-  keepRate(counter, rate);
+  counter.rate = rate;
 }

@@ -1,25 +1,19 @@
 /** What admitted decisions hold, by decision id: open ones until they end, ended ones for corrections; both bounded. */
 
+import type { Rate } from './bucket.ts';
 import type { Counter } from './counters.ts';
 import { ExpiryHeap } from './expiry-heap.ts';
 import type { Run } from './runs.ts';
-import { RANK, type SpendKind } from './store.ts';
+import { RANK } from './store.ts';
 
 /** One spend of a reservation. */
 export interface HeldSpend {
-  /** Undefined where there was no counter to charge: its window was over, or there was no room. */
-  counter: Counter | undefined;
-  readonly name: string;
-  readonly kind: SpendKind;
-  /** Of a window: when it ends, epoch ms; else 0. */
-  readonly end: number;
-  /** Of a total: when it was made; else 0. */
-  readonly born: number;
+  /** One that is gone where there was none to charge: its window was over, or there was no room. */
+  counter: Counter;
+  /** Of a bucket. */
+  readonly rate: Rate | undefined;
   /** Whether expiry keeps the amount. */
   readonly isKept: boolean;
-  /** Of a bucket, else 0. */
-  readonly n: number;
-  readonly p: number;
   readonly reserved: number;
   charged: number;
   rank: number;

@@ -1,11 +1,12 @@
 /** Builds a memory store's tables from what the ledger kept. */
-import type { Counter, CounterTable } from './counters.ts';
-import { entersAtOnce } from './moves.ts';
+import { type Counter, type CounterTable, goneCounter } from './counters.ts';
+import { entersAtOnce, rateOfRef } from './moves.ts';
 import type { HeldSpend } from './reservations.ts';
 import {
   type CounterRow,
   goneRow,
   type KeptReservation,
+  type KeptSpend,
   readCounter,
   readForgotten,
   readOp,
@@ -104,13 +105,10 @@ function asHeld({ id, customer, mintedAt, expiresAt, spends }: HeldReservation):
     rank: RANK.reserved,
     isOpen: true,
     spends: spends.map((spend) => ({
-      name: spend.counter,
-      kind: spend.kind,
-      end: spend.end ?? 0,
+      ref: spend,
+      rate: rateOfRef(spend),
       born: 0,
       isKept: spend.onExpiry === 'keep',
-      n: spend.n ?? 0,
-      p: spend.p ?? 0,
       reserved: spend.reserved,
       charged: spend.reserved,
       rank: RANK.reserved,
@@ -127,10 +125,11 @@ function addReservation(
   const { id, mintedAt, expiresAt, candidate, isOpen, rank, marker, runBorn, customer } = kept;
   if (!isOpen && tables.reservations.isTooLate(mintedAt, now)) return;
   const run = marker === undefined ? undefined : runOf(tables.runs, marker, runBorn);
-  const spends: HeldSpend[] = kept.spends.map((spend) => ({
-    ...spend,
-    counter: counterFor(tables.counters, { spend, now, isNew }),
-  }));
+  const spends = kept.spends.map((spend): HeldSpend => {
+    const { rate, isKept, reserved, charged, isHeld } = spend;
+    const counter = counterFor(tables.counters, { spend, now, isNew }) ?? goneCounter(spend.ref);
+    return { counter, rate, isKept, reserved, charged, rank: spend.rank, isHeld };
+  });
   const reservation = tables.reservations.add({ id, mintedAt, expiresAt, candidate, spends, run, isOpen }, customer);
   reservation.rank = rank;
   if (run !== undefined && isOpen) run.open++;
@@ -145,17 +144,17 @@ function runOf(runs: RunTable, marker: string, born: number): Run {
 /** The counter that a spend stands in. One whose row is missing is made from the reservations that hold it. */
 function counterFor(
   counters: CounterTable,
-  { spend, now, isNew }: { spend: Omit<HeldSpend, 'counter'>; now: number; isNew: Set<Counter> },
+  { spend, now, isNew }: { spend: KeptSpend; now: number; isNew: Set<Counter> },
 ): Counter | undefined {
-  const known = counters.get(spend.name);
-  if (spend.kind === 'total') return known?.born === spend.born ? known : undefined;
+  const known = counters.get(spend.ref.counter);
+  if (spend.ref.kind === 'total') return known?.born === spend.born ? known : undefined;
   if (known !== undefined && !isNew.has(known)) return known;
   if (!spend.isHeld) return known;
-  const counter = counters.make({ counter: spend.name, kind: spend.kind, end: spend.end }, now);
+  const counter = counters.make(spend.ref, now);
   if (counter === undefined) return undefined;
   isNew.add(counter);
   counter.held += spend.reserved;
-  if (spend.kind !== 'bucket') counter.used += spend.reserved;
+  if (spend.rate === undefined) counter.used += spend.reserved;
   return counter;
 }
 

@@ -3,7 +3,7 @@
  * that begin with `~`, which no counter's does, are the store's other state.
  */
 import { drainMs } from './bucket.ts';
-import { Counter } from './counters.ts';
+import { Counter, type CounterName } from './counters.ts';
 import type { HeldSpend, Reservation } from './reservations.ts';
 import type { Run } from './runs.ts';
 
@@ -175,7 +175,11 @@ export interface KeptReservation {
   readonly spends: readonly KeptSpend[];
 }
 
-export type KeptSpend = Omit<HeldSpend, 'counter'>;
+export interface KeptSpend extends Omit<HeldSpend, 'counter'> {
+  readonly ref: CounterName;
+  /** Of a total: when it was made; else 0. */
+  readonly born: number;
+}
 
 type SpendJson = [
   name: string,
@@ -223,8 +227,22 @@ export function reservationRow(reservation: Reservation, { settleWithinMs }: { s
 }
 
 function spendJson(spend: HeldSpend): SpendJson {
-  const { name, kind, end, born, isKept, n, p, reserved, charged, rank, isHeld } = spend;
-  return [name, kind, end, born, isKept ? 1 : 0, n, p, reserved, charged, rank, isHeld ? 1 : 0];
+  const { counter, rate, isKept, reserved, charged, isHeld } = spend;
+  const { name, kind, end } = counter;
+  const born = kind === 'total' ? counter.born : 0;
+  return [
+    name,
+    kind,
+    end,
+    born,
+    isKept ? 1 : 0,
+    rate?.n ?? 0,
+    rate?.p ?? 0,
+    reserved,
+    charged,
+    spend.rank,
+    isHeld ? 1 : 0,
+  ];
 }
 
 export function readReservation(row: CounterRow): KeptReservation | undefined {
@@ -243,13 +261,10 @@ export function readReservation(row: CounterRow): KeptReservation | undefined {
     rank,
     isOpen: isOpen === 1,
     spends: spends.map(([name, kind, end, born, isKept, n, p, reserved, charged, spendRank, isHeld]) => ({
-      name,
-      kind,
-      end,
+      ref: { counter: name, kind, end },
+      rate: kind === 'bucket' ? { n, p } : undefined,
       born,
       isKept: isKept === 1,
-      n,
-      p,
       reserved,
       charged,
       rank: spendRank,

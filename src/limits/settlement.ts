@@ -1,6 +1,6 @@
 /** Settlements and expiry against the tables: which charge stands, and what that moves. */
-import type { Counter } from './counters.ts';
-import { moveCounter } from './moves.ts';
+import { type Counter, goneCounter } from './counters.ts';
+import { moveCounter, rateOfRef } from './moves.ts';
 import type { HeldSpend, Reservation } from './reservations.ts';
 import { combined, moveOf, type SpendOutcome, UNMEASURED_RANK } from './settle.ts';
 import { type CounterRef, type Crossing, RANK, type Settlement } from './store.ts';
@@ -41,7 +41,7 @@ export function settleReservation(
 export function expireReservation(tables: Tables, reservation: Reservation, nowMs: number): void {
   for (const spend of reservation.spends) {
     if (spend.rank === RANK.reserved) {
-      const charged = spend.kind !== 'slots' && spend.isKept ? spend.charged : 0;
+      const charged = spend.counter.kind !== 'slots' && spend.isKept ? spend.charged : 0;
       move(tables, reservation, spend, { charged, rank: RANK.expired, isHeld: false, nowMs });
     } else if (spend.rank === UNMEASURED_RANK) {
       move(tables, reservation, spend, { charged: spend.charged, rank: spend.rank, isHeld: false, nowMs });
@@ -62,14 +62,14 @@ function settleAll(
   let outcome: SpendOutcome | undefined;
   let matched = 0;
   for (let i = 0; i < spends.length; i++) {
-    const settlement = settlementOf(spends[i]!.name, settlements, i);
+    const settlement = settlementOf(spends[i]!.counter.name, settlements, i);
     if (settlement !== undefined) matched++;
     const result = settleSpend(tables, reservation, spends[i]!, settlement?.actual ?? 0, step);
     outcome = outcome === undefined ? result : combined(outcome, result);
   }
   if (matched === settlements.length) return outcome;
   for (const { ref, actual } of settlements) {
-    if (spends.some((spend) => spend.name === ref.counter)) continue;
+    if (spends.some(({ counter }) => counter.name === ref.counter)) continue;
     const result = join(tables, reservation, ref, actual, step);
     outcome = outcome === undefined ? result : combined(outcome, result);
   }
@@ -95,15 +95,10 @@ function join(
   if (outcome !== 'changed') return outcome;
   const counter = joinedCounter(tables, reservation, ref, step.nowMs);
   const spend: HeldSpend = {
-    ...charge,
     counter,
-    name: ref.counter,
-    kind: ref.kind,
-    end: ref.end ?? 0,
-    born: counter?.kind === 'total' ? counter.born : 0,
+    rate: rateOfRef(ref, counter),
     isKept: ref.onExpiry === 'keep',
-    n: ref.n ?? 0,
-    p: ref.p ?? 0,
+    ...charge,
     isHeld: false,
   };
   reservation.spends.push(spend);
@@ -111,10 +106,10 @@ function join(
 }
 
 /** Slots are 0 at any settle; a total of a run that has ended counts no more. */
-function joinedCounter(tables: Tables, { run }: Reservation, ref: CounterRef, nowMs: number): Counter | undefined {
-  if (ref.kind === 'slots' || (ref.kind === 'total' && run?.isEnded === true)) return undefined;
+function joinedCounter(tables: Tables, { run }: Reservation, ref: CounterRef, nowMs: number): Counter {
+  if (ref.kind === 'slots' || (ref.kind === 'total' && run?.isEnded === true)) return goneCounter(ref);
   const counter = tables.live(ref.counter, nowMs) ?? tables.make(ref, nowMs);
-  if (counter === undefined) return undefined;
+  if (counter === undefined) return goneCounter(ref);
   if (counter.kind === 'total') tables.joinRun(counter, run);
   tables.moved(counter, nowMs);
   return counter;
@@ -127,25 +122,25 @@ function settleSpend(
   actual: Settlement['actual'],
   { rank, nowMs, crossed }: SettleStep,
 ): SpendOutcome {
-  const { outcome, ...to } = moveOf(spend, { rank, actual, isSlots: spend.kind === 'slots' });
+  const { outcome, ...to } = moveOf(spend, { rank, actual, isSlots: spend.counter.kind === 'slots' });
   if (outcome !== 'changed') return outcome;
   const isHeld = spend.isHeld && to.rank === UNMEASURED_RANK;
   const counter = move(tables, reservation, spend, { charged: to.charged, rank: to.rank, isHeld, nowMs });
-  if (counter?.latchWarnings(spend, nowMs, crossed) === true) tables.log?.counter(counter);
+  if (!counter.isGone && counter.latchWarnings(spend.rate, nowMs, crossed)) tables.log?.counter(counter);
   return outcome;
 }
 
-/** Moves a spend, and its counter if it still counts; answers that counter. */
+/** Moves a spend, and its counter if it still counts; answers the counter. */
 function move(
   tables: Tables,
   { mintedAt }: Reservation,
   spend: HeldSpend,
   to: { readonly charged: number; readonly rank: number; readonly isHeld: boolean; readonly nowMs: number },
-): Counter | undefined {
+): Counter {
   const { charged, isHeld, nowMs } = to;
   const isStill = spend.charged === charged && spend.isHeld === isHeld;
-  const counter = isStill ? liveCounterOf(spend) : counterOf(tables, spend, nowMs);
-  if (counter !== undefined && !isStill) {
+  const counter = counterOf(tables, spend, { nowMs, isMade: !isStill });
+  if (!counter.isGone && !isStill) {
     moveCounter(counter, spend, { charged, isHeld, mintedAt, nowMs });
     tables.moved(counter, nowMs);
   }
@@ -155,17 +150,14 @@ function move(
   return counter;
 }
 
-function liveCounterOf({ counter }: HeldSpend): Counter | undefined {
-  return counter?.isGone === false ? counter : undefined;
-}
-
-/** A spend's counter: a bucket that went because it was empty is made again, a window or total that is gone never. */
-function counterOf(tables: Tables, spend: HeldSpend, nowMs: number): Counter | undefined {
-  const counter = liveCounterOf(spend);
-  if (counter !== undefined || spend.kind !== 'bucket') return counter;
-  const remade = tables.live(spend.name, nowMs) ?? tables.make({ counter: spend.name, kind: spend.kind }, nowMs);
-  spend.counter = remade;
-  return remade;
+/** A spend's counter: a bucket that went because it was empty may be made again, a window or total that is gone never. */
+function counterOf(tables: Tables, spend: HeldSpend, { nowMs, isMade }: { nowMs: number; isMade: boolean }): Counter {
+  const { counter } = spend;
+  if (!counter.isGone || counter.kind !== 'bucket') return counter;
+  const known = tables.live(counter.name, nowMs);
+  const made = known ?? (isMade ? tables.make({ counter: counter.name, kind: counter.kind }, nowMs) : undefined);
+  spend.counter = made ?? counter;
+  return spend.counter;
 }
 
 function isMeasured({ spends }: Reservation): boolean {
