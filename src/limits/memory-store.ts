@@ -27,7 +27,7 @@ export interface MemoryLimitStoreOptions {
   readonly runsMax?: number;
   /** Open reservations at most. Default 100000. Past it every question is `exhausted`. */
   readonly openMax?: number;
-  /** Ended reservations at most. Default 100000. Past it the oldest become `too_late` early. */
+  /** Ended reservations at most. Default 50000, some 35 MB. Past it the oldest become `too_late` early. */
   readonly closedMax?: number;
   /** Ops of `adjust` at most. Default 10000. Past it the oldest could be made again. */
   readonly opsMax?: number;
@@ -40,7 +40,7 @@ const DEFAULTS = {
   countersMax: 500_000,
   runsMax: 100_000,
   openMax: 100_000,
-  closedMax: 100_000,
+  closedMax: 50_000,
   opsMax: 10_000,
   isDurable: false,
 } as const satisfies Required<MemoryLimitStoreOptions>;

@@ -122,12 +122,12 @@ function settleSpend(
   actual: Settlement['actual'],
   { rank, nowMs, crossed }: SettleStep,
 ): SpendOutcome {
-  const { outcome, ...to } = moveOf(spend, { rank, actual, isSlots: spend.counter.kind === 'slots' });
-  if (outcome !== 'changed') return outcome;
+  const to = moveOf(spend, { rank, actual, isSlots: spend.counter.kind === 'slots' });
+  if (to.outcome !== 'changed') return to.outcome;
   const isHeld = spend.isHeld && to.rank === UNMEASURED_RANK;
   const counter = move(tables, reservation, spend, { charged: to.charged, rank: to.rank, isHeld, nowMs });
   if (!counter.isGone && counter.latchWarnings(spend.rate, nowMs, crossed)) tables.log?.counter(counter);
-  return outcome;
+  return to.outcome;
 }
 
 /** Moves a spend, and its counter if it still counts; answers the counter. */

@@ -80,7 +80,7 @@ describe('the memory store and the reference', () => {
           seen.set(kind, (seen.get(kind) ?? 0) + 1);
         }
       }),
-      { seed: 20, numRuns: 1500 },
+      { seed: 20, numRuns: 800 },
     );
     // The histories reach every outcome, else they prove little.
     for (const kind of [

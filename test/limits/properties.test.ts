@@ -43,7 +43,7 @@ describe('1: no admission passes a ceiling', () => {
           }
         }
       }),
-      { seed: 1, numRuns: 400 },
+      { seed: 1, numRuns: 250 },
     );
     assert.ok(admissions > 1000);
   });
@@ -124,7 +124,7 @@ describe('2: refused, known, moved and dry change nothing', () => {
         }
         assert.deepEqual(player.look(), without.look());
       }),
-      { seed: 3, numRuns: 400 },
+      { seed: 3, numRuns: 250 },
     );
     assert.ok(asked > 500);
   });

@@ -132,14 +132,14 @@ describe('a restart', () => {
       fc.property(aHistory({ opsMax: 60, adjusted: true }), cuts, (history, places) =>
         playBoth(history, places, false),
       ),
-      { seed: 31, numRuns: 500 },
+      { seed: 31, numRuns: 250 },
     );
   });
 
   it('settles what was booked and not settled', () => {
     fc.assert(
       fc.property(aHistory({ opsMax: 60, adjusted: true }), cuts, (history, places) => playBoth(history, places, true)),
-      { seed: 32, numRuns: 500 },
+      { seed: 32, numRuns: 250 },
     );
   });
 
