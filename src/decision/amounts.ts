@@ -1,9 +1,10 @@
 import type { Hold } from '../ledger/hold.ts';
-import type { Limit, Model } from '../policy/policy.ts';
-import { chargePrices, costPrices, reserveCharge } from '../policy/prices.ts';
+import type { Limit } from '../policy/policy.ts';
+import { chargePrices, costPrices, type ModelPrices, reserveCharge } from '../policy/prices.ts';
+import type { Fault } from './denial.ts';
 import { estimateTokens } from './estimate.ts';
-import type { Fault } from './request.ts';
 import type { Subject } from './subject.ts';
+import type { TemplateCandidate } from './template.ts';
 
 /** What one candidate may use, in every unit that a limit counts. Safe integers ≥ 0. */
 export interface Amounts {
@@ -17,32 +18,36 @@ const NOTHING: Amounts = Object.freeze({
   assumed: Object.freeze({ outputTokens: 0, charge: 0, cost: 0 }),
 });
 
-/** Tokens and money that a call may use of a model at the subject's instant. A model without a price in force is a fault, never free. */
-export function amountsOf(subject: Subject, model: Model | undefined): Amounts | Fault {
+/**
+ * Tokens and money that a call may use of a candidate at the subject's instant. A model without a price in force is a
+ * fault, never free; so is one whose cost is not known where a limit caps cost.
+ */
+export function amountsOf(subject: Subject, { model, lines }: TemplateCandidate): Amounts | Fault {
   const { facts, policy, account, decidedAtMs } = subject;
   if (facts === undefined || model === undefined) return NOTHING;
-  const { inputTokens, outputTokens, outputAssumed, outputMax } = estimateTokens(facts, model);
+  const { inputTokens, outputTokens, outputAssumed } = estimateTokens(facts, model);
   const list = account.plan?.prices;
   const charges = list === undefined ? undefined : chargePrices(policy.prices, list, model.name);
   const costs = costPrices(policy.prices, model.provider, model.name);
-  const most = { inputTokens, outputTokens, caching: facts.caching };
-  const charge = charges === undefined ? undefined : reserveCharge(most, charges, decidedAtMs);
-  // Where a plan only observes, a caller without one has no price list.
+  const reserve = (prices: ModelPrices | undefined, output: number): number | undefined =>
+    prices && reserveCharge({ inputTokens, outputTokens: output, caching: facts.caching }, prices, decidedAtMs);
+  const charge = reserve(charges, outputTokens);
+  // Where the bundle only observes, a caller without a plan has no price list.
   if (charge === undefined && list !== undefined) {
     return { reason: 'price_missing', message: `model \`${model.name}\` has no price in force` };
   }
-  const cost = costs === undefined ? 0 : (reserveCharge(most, costs, decidedAtMs) ?? 0);
-  const estimate = { inputTokens, outputTokens, charge: charge ?? 0, cost, outputMax };
+  const cost = reserve(costs, outputTokens);
+  if (cost === undefined && lines.some(({ bound, observe }) => bound.limit.unit === 'cost' && !observe)) {
+    return { reason: 'price_missing', message: `model \`${model.name}\` has no cost in force, which a limit counts` };
+  }
+  const estimate = { inputTokens, outputTokens, charge: charge ?? 0, cost: cost ?? 0, outputMax: outputTokens };
   if (outputAssumed === outputTokens) return { estimate, assumed: estimate };
-  const assumed = { inputTokens, outputTokens: outputAssumed, caching: facts.caching };
-  return {
-    estimate,
-    assumed: {
-      outputTokens: outputAssumed,
-      charge: charges === undefined ? 0 : (reserveCharge(assumed, charges, decidedAtMs) ?? 0),
-      cost: costs === undefined ? 0 : (reserveCharge(assumed, costs, decidedAtMs) ?? 0),
-    },
+  const assumed = {
+    outputTokens: outputAssumed,
+    charge: reserve(charges, outputAssumed) ?? 0,
+    cost: reserve(costs, outputAssumed) ?? 0,
   };
+  return { estimate, assumed };
 }
 
 /** The amount that a limit counts of a candidate, in the limit's unit; 0 is not asked for. */

@@ -1,19 +1,33 @@
 import type { Clock } from '../core/clock.ts';
 import { mintDecisionId } from '../core/ids.ts';
-import type { Reason } from '../core/reasons.ts';
 import type { Awaitable } from '../core/units.ts';
 import { credentialHeaders } from '../identity/credential.ts';
 import type { Identifier } from '../identity/identify.ts';
-import { isRefusal, type Principal } from '../identity/principal.ts';
+import { isRefusal } from '../identity/principal.ts';
 import type { Hold, Refusal } from '../ledger/hold.ts';
 import type { LimitStore, ReserveAnswer } from '../limits/store.ts';
 import type { Policy, Route } from '../policy/policy.ts';
+import { bodyOf } from './body.ts';
 import type { Call } from './call.ts';
-import { concludeAdmitted, concludeRefused, editsOf } from './conclude.ts';
-import type { Decision, Deny, LimitStatus } from './decision.ts';
+import { claimsOf, classesOf } from './claims.ts';
+import { concludeAdmitted, concludeRefused, editsOf, shownStepLimit } from './conclude.ts';
+import type { Decision, Deny } from './decision.ts';
+import {
+  CLOCK_MOVED,
+  COUNTERS_EXHAUSTED,
+  credentialDenial,
+  DEADLINE_EXCEEDED,
+  DECIDED_BEFORE,
+  type Denial,
+  denyOf,
+  type Fault,
+  LEDGER_FULL,
+  LIMITS_UNAVAILABLE,
+  POLICY_MISSING,
+} from './denial.ts';
 import { plan } from './plan.ts';
 import type { Question } from './question.ts';
-import { bodyOf, claimsOf, classesOf, type Fault, routeOf } from './request.ts';
+import { routeOf } from './route.ts';
 import { factsOf, type Subject } from './subject.ts';
 import { type Template, template } from './template.ts';
 
@@ -37,15 +51,6 @@ export interface DeciderPorts {
   readonly expiryGraceMs: number;
 }
 
-interface Denial {
-  readonly reason: Reason;
-  readonly message: string;
-  readonly limit?: string | undefined;
-  readonly status?: LimitStatus | undefined;
-  readonly waitMs?: number | 'never' | undefined;
-  readonly trace?: Refusal['trace'];
-}
-
 /**
  * Decides one call: identify, plan, reserve, conclude. The one place that owns the branches; all it calls are leaves.
  * Every path that does not end in `allow` is a denial, a failure of the store included.
@@ -57,117 +62,110 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Allow (reserved, and in the ledger's queue) or deny. Answers a value where nothing has to be waited for. Never throws. */
+  /** Allow (reserved, and in the ledger's queue) or deny. Answers a value where nothing has to be waited for. Throws only for a fault of ours. */
   decide(call: Call): Awaitable<Decision> {
     const policy = this.#ports.policy();
     if (policy === undefined) return this.#deny(POLICY_MISSING, { policy });
     const route = routeOf(call, policy);
     if ('reason' in route) return this.#deny(route, { policy });
     const principal = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
-    if (isRefusal(principal)) {
-      return this.#deny(
-        { reason: principal.reason, message: CREDENTIAL_TEXT[principal.reason] ?? UNKNOWN_CREDENTIAL },
-        { policy, route },
-      );
-    }
-    return this.#identified(call, { policy, route, principal });
+    if (isRefusal(principal)) return this.#deny(credentialDenial(principal), { policy, route });
+    const account = policy.account(principal.account);
+    if (account === undefined) return this.#deny(credentialDenial({ reason: 'credential_unknown' }), { policy, route });
+    return this.#identified(call, { policy, route, principal, account });
   }
 
-  #identified(
-    call: Call,
-    { policy, route, principal }: { policy: Policy; route: Route; principal: Principal },
-  ): Awaitable<Decision> {
-    const account = policy.account(principal.account);
-    if (account === undefined)
-      return this.#deny({ reason: 'credential_unknown', message: UNKNOWN_CREDENTIAL }, { policy, route });
+  #identified(call: Call, who: Caller): Awaitable<Decision> {
+    const { policy, route, principal } = who;
     const claims = claimsOf(call.headers, policy);
-    if ('reason' in claims) return this.#deny(claims, { policy, route, principal });
-    const classes = classesOf(principal.class, claims.class, policy);
-    if ('reason' in classes) return this.#deny(classes, { policy, route, principal });
-    const body = bodyOf(call, route);
-    if (body !== undefined && 'reason' in body) return this.#deny(body, { policy, route, principal });
-    const decidedAtMs = this.#ports.clock.nowMs();
-    const subject: Subject = {
-      decisionId: mintDecisionId(this.#ports.ledgerId, decidedAtMs),
-      decidedAtMs,
-      policy,
-      principal,
-      account,
-      route,
-      classes,
-      run: claims.run,
-      facts: body?.facts,
-      expiryGraceMs: this.#ports.expiryGraceMs,
-    };
-    if (claims.run === undefined && route.metered && classes.some((name) => policy.runs.requiredFor.has(name))) {
-      return this.#denyKnown(subject, {
-        reason: 'run_required',
-        message: `class \`${classes.at(-1)}\` needs the header \`tollgate-run\``,
-      });
+    if ('reason' in claims) return this.#denyUnread(who, claims);
+    const classes = classesOf({ bound: principal.class, claimed: claims.class }, policy);
+    if ('reason' in classes) return this.#denyUnread(who, classes);
+    const facts = bodyOf(call, route);
+    if (facts !== undefined && 'reason' in facts) return this.#denyUnread(who, facts);
+    const subject = this.#subject(who, { classes, run: claims.run, facts });
+    const needsRun = classes.find((name) => policy.runs.requiredFor.has(name));
+    if (needsRun !== undefined && claims.run === undefined && route.metered) {
+      const message = `class \`${needsRun}\` needs the header \`tollgate-run\``;
+      return this.#denyKnown(subject, { reason: 'run_required', message });
     }
-    const offered = template({ ...subject, said: body?.facts.model, refuseDowngrade: claims.refuseDowngrade });
+    const offered = template({ ...subject, said: facts?.model, refuseDowngrade: claims.refuseDowngrade });
     if ('reason' in offered) return this.#denyKnown(subject, offered);
     const planned = plan(subject, offered);
     if ('reason' in planned) return this.#denyKnown(subject, planned);
-    return this.#reserve(call, { subject, offered, planned, retried: false });
+    return this.#reserve({ call, subject, offered, planned, moved: false, expired: false });
   }
 
-  #reserve(call: Call, asked: Asked): Awaitable<Decision> {
+  #subject(who: Caller, asked: Pick<Subject, 'classes' | 'run' | 'facts'>): Subject {
+    const { clock, ledgerId, expiryGraceMs } = this.#ports;
+    const decidedAtMs = clock.nowMs();
+    return { decisionId: mintDecisionId(ledgerId, decidedAtMs), decidedAtMs, expiryGraceMs, ...who, ...asked };
+  }
+
+  #reserve(asked: Asked): Awaitable<Decision> {
+    let answer: Awaitable<ReserveAnswer>;
     try {
-      const answer = this.#ports.store.reserve(asked.planned.ask);
-      if (!(answer instanceof Promise)) return this.#answered(call, asked, answer);
-      return answer.then(
-        (late) => this.#answered(call, asked, late),
-        () => this.#denyKnown(asked.subject, LIMITS_UNAVAILABLE),
-      );
+      answer = this.#ports.store.reserve(asked.planned.ask);
     } catch {
       return this.#denyKnown(asked.subject, LIMITS_UNAVAILABLE);
     }
-  }
-
-  #answered(call: Call, asked: Asked, answer: ReserveAnswer): Awaitable<Decision> {
-    const { subject, planned } = asked;
-    switch (answer.outcome) {
-      case 'admitted':
-        return this.#admitted(call, asked, concludeAdmitted(subject, planned, answer));
-      case 'refused':
-        if (answer.overdue && !asked.retried) return this.#expireAndAsk(call, asked);
-        return this.#denyKnown(subject, concludeRefused(subject, planned, answer));
-      case 'moved':
-        return asked.retried ? this.#denyKnown(subject, CLOCK_MOVED) : this.#askAt(call, asked, answer.now);
-      case 'exhausted':
-        return this.#denyKnown(subject, { reason: 'counters_exhausted', message: 'no room to count this call now' });
-      case 'known':
-        return this.#denyKnown(subject, { reason: 'internal_error', message: 'this call was decided before' });
-    }
-  }
-
-  /** Slots and estimates of calls that never came back may be what blocks: end them, then ask once more. */
-  #expireAndAsk(call: Call, asked: Asked): Awaitable<Decision> {
-    const again = { ...asked, retried: true };
-    const ended = this.#ports.expire(asked.subject.account.customer);
-    if (!(ended instanceof Promise)) return this.#reserve(call, again);
-    return ended.then(
-      () => this.#reserve(call, again),
+    if (!(answer instanceof Promise)) return this.#answered(asked, answer);
+    return answer.then(
+      (late) => this.#answered(asked, late),
       () => this.#denyKnown(asked.subject, LIMITS_UNAVAILABLE),
     );
   }
 
-  #askAt(call: Call, asked: Asked, nowMs: number): Awaitable<Decision> {
-    const subject = { ...asked.subject, decidedAtMs: nowMs };
-    const planned = plan(subject, asked.offered);
-    if ('reason' in planned) return this.#denyKnown(subject, planned);
-    return this.#reserve(call, { ...asked, subject, planned, retried: true });
+  #answered(asked: Asked, answer: ReserveAnswer): Awaitable<Decision> {
+    const { subject, planned } = asked;
+    switch (answer.outcome) {
+      case 'admitted':
+        return this.#admitted(asked, answer);
+      case 'refused':
+        if (answer.overdue && !asked.expired) return this.#expireAndAsk({ ...asked, expired: true });
+        return this.#denyKnown(subject, concludeRefused(subject, planned, answer));
+      case 'moved':
+        return asked.moved ? this.#denyKnown(subject, CLOCK_MOVED) : this.#askAt(asked, answer.now);
+      case 'exhausted':
+        return this.#denyKnown(subject, COUNTERS_EXHAUSTED);
+      case 'known':
+        return this.#denyKnown(subject, DECIDED_BEFORE);
+    }
   }
 
-  #admitted(call: Call, { subject }: Asked, hold: Hold): Decision {
+  /** Slots and estimates of calls that never came back may be what blocks: end them, then ask once more. */
+  #expireAndAsk(asked: Asked): Awaitable<Decision> {
+    let ended: Awaitable<void>;
+    try {
+      ended = this.#ports.expire(asked.subject.account.customer);
+    } catch {
+      return this.#denyKnown(asked.subject, LIMITS_UNAVAILABLE);
+    }
+    if (!(ended instanceof Promise)) return this.#reserve(asked);
+    return ended.then(
+      () => this.#reserve(asked),
+      () => this.#denyKnown(asked.subject, LIMITS_UNAVAILABLE),
+    );
+  }
+
+  /** Windows end while a question is asked: once more, as a decision of the store's own instant. */
+  #askAt(asked: Asked, nowMs: number): Awaitable<Decision> {
+    const decisionId = mintDecisionId(this.#ports.ledgerId, nowMs);
+    const subject = { ...asked.subject, decisionId, decidedAtMs: nowMs };
+    const planned = plan(subject, asked.offered);
+    if ('reason' in planned) return this.#denyKnown(subject, planned);
+    return this.#reserve({ ...asked, subject, planned, moved: true });
+  }
+
+  #admitted({ call, subject, planned }: Asked, answer: Extract<ReserveAnswer, { outcome: 'admitted' }>): Decision {
+    const hold = concludeAdmitted(subject, planned, answer);
     if (this.#ports.clock.monotonicMs() > call.deadlineMs) {
       this.#ports.withdraw(hold);
-      return this.#denyKnown(subject, { reason: 'deadline_exceeded', message: 'the decision took too long' });
+      return this.#denyKnown(subject, DEADLINE_EXCEEDED);
     }
     if (!this.#ports.admit(hold) && subject.route.ledgerFull === 'refuse') {
       this.#ports.withdraw(hold);
-      return this.#denyKnown(subject, { reason: 'ledger_full', message: 'usage cannot be booked now' });
+      return this.#denyKnown(subject, LEDGER_FULL);
     }
     return {
       outcome: 'allow',
@@ -176,74 +174,48 @@ export class Decider {
       bodyBytes: subject.facts?.bodyBytes ?? 0,
       route: subject.route,
       credentialHeaders: credentialHeaders(call.headers),
+      stepLimit: shownStepLimit(subject, planned, answer),
     };
   }
 
   /** A refusal of somebody known by account: one row of the ledger, folded with its like. */
   #denyKnown(subject: Subject, denial: Denial): Deny {
+    const { trace = [], observed = [] } = denial;
     const decisionId = this.#ports.refuse({
-      ...factsOf(subject, { trace: denial.trace ?? [], observed: [] }),
+      ...factsOf(subject, { trace, observed }),
       reason: denial.reason,
       message: denial.message,
       limit: denial.limit,
       waitMs: denial.waitMs,
     });
-    return denyOf(denial, {
-      ...subject,
-      customer: subject.account.customer,
-      requestedModel: subject.facts?.model,
-      decisionId,
-    });
+    const { customer } = subject.account;
+    return denyOf(denial, { ...subject, customer, requestedModel: subject.facts?.model, decisionId });
   }
 
-  /** A refusal before there is anything to book: counted and logged, not in the ledger. */
-  #deny(denial: Denial | Fault, known: { policy: Policy | undefined; route?: Route; principal?: Principal }): Deny {
+  /** The same of a call whose headers or body cannot be read. */
+  #denyUnread(who: Caller, fault: Fault): Deny {
+    return this.#denyKnown(
+      this.#subject(who, { classes: [who.principal.class], run: undefined, facts: undefined }),
+      fault,
+    );
+  }
+
+  /** A refusal of nobody known: counted and logged, not in the ledger. */
+  #deny(denial: Denial, known: { policy: Policy | undefined; route?: Route }): Deny {
     const decidedAtMs = this.#ports.clock.nowMs();
     return denyOf(denial, { ...known, decidedAtMs, decisionId: mintDecisionId(this.#ports.ledgerId, decidedAtMs) });
   }
 }
 
+/** Who calls which route, under which policy. */
+type Caller = Pick<Subject, 'policy' | 'route' | 'principal' | 'account'>;
+
 interface Asked {
+  readonly call: Call;
   readonly subject: Subject;
   readonly offered: Template;
   readonly planned: Question;
-  /** The one second try, after a moved clock or overdue reservations, has been used. */
-  readonly retried: boolean;
+  /** The one more question at another instant, and the one after overdue reservations were ended, have been asked. */
+  readonly moved: boolean;
+  readonly expired: boolean;
 }
-
-function denyOf(
-  denial: Denial,
-  known: {
-    decisionId: string;
-    decidedAtMs: number;
-    policy: Policy | undefined;
-    principal?: Principal;
-    customer?: string;
-    route?: Route;
-    requestedModel?: string | undefined;
-  },
-): Deny {
-  return {
-    outcome: 'deny',
-    reason: denial.reason,
-    message: denial.message,
-    decisionId: known.decisionId,
-    decidedAtMs: known.decidedAtMs,
-    policyVersion: known.policy?.version ?? '',
-    principal: known.principal,
-    customer: known.customer,
-    route: known.route,
-    requestedModel: known.requestedModel,
-    limit: denial.status,
-    waitMs: denial.waitMs,
-  };
-}
-
-const UNKNOWN_CREDENTIAL = 'the credential is not valid';
-const CREDENTIAL_TEXT: Readonly<Partial<Record<Reason, string>>> = {
-  credential_missing: 'a credential is required: send `authorization: Bearer KEY` or `x-api-key: KEY`',
-  credentials_ambiguous: 'exactly one credential is accepted',
-};
-const POLICY_MISSING: Denial = { reason: 'policy_missing', message: 'no policy is loaded' };
-const LIMITS_UNAVAILABLE: Denial = { reason: 'limits_unavailable', message: 'limits cannot be checked now' };
-const CLOCK_MOVED: Denial = { reason: 'clock_moved', message: 'the clock moved while limits were checked' };

@@ -5,6 +5,7 @@ import type { Hold, TracedCandidate } from '../ledger/hold.ts';
 import type { ReserveAnswer, Spend, SpendState } from '../limits/store.ts';
 import type { BoundLimit } from '../policy/policy.ts';
 import type { LimitStatus } from './decision.ts';
+import type { Denial } from './denial.ts';
 import type { Question } from './question.ts';
 import { factsOf, type Subject } from './subject.ts';
 import { amountText, limitText, waitText } from './words.ts';
@@ -15,26 +16,40 @@ type Refused = Extract<ReserveAnswer, { outcome: 'refused' }>;
 /** A wait up to this is a rate limit that a client may sit out; longer ones are a spent budget. design/README.md section 5. */
 export const RETRYABLE_WAIT_MAX_MS = 60_000;
 
-/** What an answer of the store means: the hold of what was admitted, or why nothing was. Pure. */
+/** What an answer of the store means: the hold of what was admitted. Pure. */
 export function concludeAdmitted(subject: Subject, question: Question, answer: Admitted): Hold {
   const spends = question.ask.candidates[answer.candidate]!;
   const charged = question.candidates[answer.candidate]!;
   const over = answer.over.map((index) => spends[index]!.limit);
   const facts = factsOf(subject, {
     trace: traceOf(question, answer.states),
-    observed: over.length === 0 ? question.observed : [...question.observed, ...over],
+    observed: over.length === 0 ? charged.observed : [...charged.observed, ...over],
   });
   return {
     ...facts,
     expiresAtMs: question.ask.expiresAt,
     model: charged.model?.name,
-    downgradedBy: answer.candidate === 0 ? undefined : yieldedBy(question, answer),
+    downgradedBy: stepLimit(question, answer)?.limit.name,
     provider: charged.model?.provider,
     priceList: subject.account.plan?.prices,
     billEstimated: subject.account.plan?.billEstimated ?? false,
     estimate: charged.estimate,
     spends: spends.filter((_, index) => answer.states[answer.candidate]?.[index] !== undefined).map(held),
   };
+}
+
+/** The limit whose step was taken, as the caller may know it: only of its own account. Undefined: served as asked, or a parent's. */
+export function shownStepLimit(subject: Subject, question: Question, answer: Admitted): string | undefined {
+  const bound = stepLimit(question, answer);
+  return bound !== undefined && isOwn(bound, subject) ? bound.limit.name : undefined;
+}
+
+/** The limit that made the question leave the candidate before the one that was charged. */
+function stepLimit(question: Question, answer: Admitted): BoundLimit | undefined {
+  if (answer.candidate === 0) return undefined;
+  const before = answer.candidate - 1;
+  const index = answer.states[before]!.findIndex((state) => state?.yielded);
+  return question.candidates[before]!.lines[index]?.bound;
 }
 
 function held({ counter, limit, kind, unit, amount, onExpiry, n, p, end }: Spend): Hold['spends'][number] {
@@ -50,41 +65,25 @@ function held({ counter, limit, kind, unit, amount, onExpiry, n, p, end }: Spend
   };
 }
 
-/** The limit that made the question leave the candidate before the one that was charged. */
-function yieldedBy(question: Question, answer: Admitted): string | undefined {
-  const before = answer.candidate - 1;
-  const index = answer.states[before]?.findIndex((state) => state?.yielded) ?? -1;
-  return question.ask.candidates[before]?.[index]?.limit;
-}
-
-/** Why nothing was admitted, for the caller. */
-export interface LimitRefusal {
-  readonly reason: Reason;
-  readonly message: string;
-  /** The limit that fired; for the ledger. */
-  readonly limit: string | undefined;
-  /** The same for the caller: only of its own account. */
-  readonly status: LimitStatus | undefined;
-  readonly waitMs: number | 'never';
-  readonly trace: readonly TracedCandidate[];
-}
-
-/** The strictest unfit limit names the refusal. Pure. */
-export function concludeRefused(subject: Subject, question: Question, answer: Refused): LimitRefusal {
+/** Why nothing was admitted: the strictest unfit limit names the refusal. Pure. */
+export function concludeRefused(subject: Subject, question: Question, answer: Refused): Denial {
   const first = answer.blocked[0]!;
+  const { lines, observed } = question.candidates[answer.candidate]!;
   const spend = question.ask.candidates[answer.candidate]![first]!;
-  const { bound } = question.candidates[answer.candidate]!.lines[first]!;
   const state = answer.states[answer.candidate]![first]!;
+  const { bound } = lines[first]!;
   const own = isOwn(bound, subject);
+  const what = own
+    ? ownText(subject, bound, { spend, state })
+    : `a limit above account \`${subject.account.path}\` is spent`;
   return {
     reason: reasonOf(answer.waitMs, spend),
-    message: own
-      ? ownText(subject, bound, { spend, state, waitMs: answer.waitMs })
-      : parentText(subject, answer.waitMs),
+    message: answer.waitMs === 'never' ? what : `${what}; try again in ${waitText(answer.waitMs)}`,
     limit: spend.limit,
     status: own ? statusOf(bound, spend, state) : undefined,
     waitMs: answer.waitMs,
     trace: traceOf(question, answer.states),
+    observed,
   };
 }
 
@@ -102,17 +101,20 @@ function isOwn({ owner, limit }: BoundLimit, { account }: Subject): boolean {
 function ownText(
   { policy }: Subject,
   { limit }: BoundLimit,
-  { spend, state, waitMs }: { spend: Spend; state: SpendState; waitMs: number | 'never' },
+  { spend, state }: { readonly spend: Spend; readonly state: SpendState },
 ): string {
+  // What the provider charges us is not the caller's to know.
+  if (spend.unit === 'cost') return `limit \`${limit.name}\` is spent`;
   const asked = amountText(spend.amount, spend.unit, policy);
-  const left = amountText(Math.max(0, spend.ceiling - state.used), spend.unit, policy);
-  const what = `limit \`${limit.name}\` (${limitText(limit, spend.ceiling, policy)}) has ${left} left, this call may take ${asked}`;
-  return waitMs === 'never' ? what : `${what}; try again in ${waitText(waitMs)}`;
+  const left = amountText(leftOf(spend, state), spend.unit, policy);
+  const step = spend.yields === undefined ? '' : ' before its step down';
+  return `limit \`${limit.name}\` (${limitText(limit, spend, policy)}) has ${left} left${step}, this call may take ${asked}`;
 }
 
-function parentText({ account }: Subject, waitMs: number | 'never'): string {
-  const what = `a limit above account \`${account.path}\` is spent`;
-  return waitMs === 'never' ? what : `${what}; try again in ${waitText(waitMs)}`;
+/** What may still be spent: up to the ceiling, and up to the ladder's step where the caller refuses to take it. */
+function leftOf({ ceiling, yields }: Spend, { used, spent }: SpendState): number {
+  const left = yields === undefined ? ceiling - used : Math.min(ceiling - used, yields.spentMax - spent);
+  return Math.max(0, left);
 }
 
 function statusOf({ limit }: BoundLimit, spend: Spend, state: SpendState): LimitStatus {
@@ -120,7 +122,7 @@ function statusOf({ limit }: BoundLimit, spend: Spend, state: SpendState): Limit
     name: limit.name,
     unit: spend.unit,
     max: spend.ceiling,
-    remaining: Math.max(0, spend.ceiling - state.used),
+    remaining: leftOf(spend, state),
     resetMs: typeof state.waitMs === 'number' ? state.waitMs : undefined,
     windowMs: windowOf(limit.shape),
   };

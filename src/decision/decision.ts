@@ -24,6 +24,8 @@ export interface Allow {
   readonly route: Route;
   /** Headers that carried the credential, to be removed. */
   readonly credentialHeaders: readonly string[];
+  /** The limit whose ladder step was taken, if it is of the caller's own account; for the answer. The hold has it in any case. */
+  readonly stepLimit: string | undefined;
 }
 
 export interface Deny {
@@ -39,7 +41,7 @@ export interface Deny {
   readonly customer: string | undefined;
   readonly route: Route | undefined;
   readonly requestedModel: string | undefined;
-  /** The limit that fired, if it belongs to the caller's own account; else only that one did. */
+  /** The limit that fired; undefined where none did, or one above the caller's own account. */
   readonly limit: LimitStatus | undefined;
   readonly waitMs: number | 'never' | undefined;
 }

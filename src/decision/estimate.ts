@@ -7,8 +7,6 @@ export interface TokenEstimate {
   readonly outputTokens: number;
   /** The output where a limit says `estimate: assumed`; the same as `outputTokens` where the body gives a cap. */
   readonly outputAssumed: number;
-  /** What usage estimated from bytes is bounded by. */
-  readonly outputMax: number;
 }
 
 /**
@@ -23,6 +21,5 @@ export function estimateTokens(facts: BodyFacts, model: Model): TokenEstimate {
     inputTokens: facts.inputTokens,
     outputTokens: choices * most,
     outputAssumed: choices * assumed,
-    outputMax: choices * most,
   };
 }

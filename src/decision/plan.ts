@@ -2,8 +2,8 @@ import { type PartitionFacts, partitionOf } from '../limits/counter.ts';
 import { openValidity, spendOf, type Validity } from '../limits/spend.ts';
 import type { Ask, Spend } from '../limits/store.ts';
 import { type Amounts, amountFor, amountsOf } from './amounts.ts';
+import type { Fault } from './denial.ts';
 import type { Question, QuestionCandidate } from './question.ts';
-import type { Fault } from './request.ts';
 import type { Subject } from './subject.ts';
 import type { Template, TemplateCandidate, TemplateLine } from './template.ts';
 
@@ -16,16 +16,22 @@ export function plan(subject: Subject, template: Template): Question | Fault {
   const asked: Spend[][] = [];
   const candidates: QuestionCandidate[] = [];
   for (const candidate of template.candidates) {
-    const amounts = amountsOf(subject, candidate.model);
-    if ('reason' in amounts) {
-      if (candidates.length === 0) return amounts;
-      break;
-    }
+    const amounts = amountsOf(subject, candidate);
+    if ('reason' in amounts) return candidates.length === 0 ? amounts : plan(subject, without(template, candidate));
     const planned = candidateOf(subject, candidate, { amounts, validity });
     asked.push(planned.spends);
     candidates.push(planned.candidate);
   }
-  return { ask: askOf(subject, asked, validity), candidates, observed: template.observed };
+  return { ask: askOf(subject, asked, validity), candidates };
+}
+
+/** The ladder without one of its models; a step that leads nowhere is void. */
+function without({ candidates }: Template, gone: TemplateCandidate): Template {
+  const left = candidates.filter((candidate) => candidate !== gone);
+  if (gone !== candidates.at(-1)) return { candidates: left };
+  const last = left.pop()!;
+  const lines = last.lines.map((line) => ({ ...line, percent: undefined }));
+  return { candidates: [...left, { ...last, lines }] };
 }
 
 function askOf(subject: Subject, candidates: readonly (readonly Spend[])[], validity: Validity): Ask {
@@ -49,7 +55,7 @@ function markerOf({ account }: Subject, run: string): string {
 
 function candidateOf(
   subject: Subject,
-  { model, lines }: TemplateCandidate,
+  { model, lines, observed }: TemplateCandidate,
   { amounts, validity }: { amounts: Amounts; validity: Validity },
 ): { spends: Spend[]; candidate: QuestionCandidate } {
   const { account, principal, classes, run, decidedAtMs } = subject;
@@ -75,19 +81,10 @@ function candidateOf(
       nowMs: decidedAtMs,
       classes,
       yieldsAt: line.percent,
-      observe: observes(subject, line),
+      observe: line.observe,
     };
     spends.push(spendOf(line.bound, input, validity));
     kept.push(line);
   }
-  return { spends, candidate: { model, estimate: amounts.estimate, lines: kept } };
-}
-
-function observes({ policy, route, account }: Subject, { bound }: TemplateLine): boolean {
-  return (
-    bound.limit.enforce === 'observe' ||
-    policy.enforce === 'observe' ||
-    route.enforce === 'observe' ||
-    account.plan?.enforce === 'observe'
-  );
+  return { spends, candidate: { model, estimate: amounts.estimate, lines: kept, observed } };
 }

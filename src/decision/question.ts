@@ -8,11 +8,12 @@ export interface QuestionCandidate {
   readonly model: Model | undefined;
   readonly estimate: Hold['estimate'];
   readonly lines: readonly TemplateLine[];
+  /** What would have barred it were it enforced: see entitlement's `Cleared`. */
+  readonly observed: readonly string[];
 }
 
 /** What plan asks of the limit store, with what conclude needs to read the answer. */
 export interface Question {
   readonly ask: Ask;
   readonly candidates: readonly QuestionCandidate[];
-  readonly observed: readonly string[];
 }

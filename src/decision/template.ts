@@ -1,27 +1,30 @@
 import { LRUCache } from 'lru-cache';
-import type { Barred } from '../entitlement/clearance.ts';
-import { barred } from '../entitlement/clearance.ts';
-import { type Offer, offer } from '../entitlement/offer.ts';
+import type { Enforce } from '../core/units.ts';
+import { type Barred, clearanceOf } from '../entitlement/clearance.ts';
+import { type OfferedModel, offer } from '../entitlement/offer.ts';
 import type { Principal } from '../identity/principal.ts';
-import type { AccountPolicy, BoundLimit, LadderStep, Limit, Model, Policy, Route } from '../policy/policy.ts';
+import type { AccountPolicy, BoundLimit, Limit, Model, Policy, Route } from '../policy/policy.ts';
 
-/** A limit that is asked for one candidate; `percent`: the ladder's step out of the candidate names it. */
+/** A limit that is asked for one candidate. */
 export interface TemplateLine {
   readonly bound: BoundLimit;
+  /** The ladder's step out of the candidate names the limit, at this percent. */
   readonly percent: number | undefined;
+  /** Charged, but never blocks. */
+  readonly observe: boolean;
 }
 
 /** One model that may be served, with the limits it must fit. `model` is undefined on unmetered routes. */
 export interface TemplateCandidate {
   readonly model: Model | undefined;
   readonly lines: readonly TemplateLine[];
+  /** What would have barred it were it enforced: see entitlement's `Cleared`. */
+  readonly observed: readonly string[];
 }
 
 /** All that policy says before amounts and time come in; the same for every like request, hence remembered. */
 export interface Template {
-  readonly account: AccountPolicy;
   readonly candidates: readonly TemplateCandidate[];
-  readonly observed: readonly string[];
 }
 
 export interface TemplateQuestion {
@@ -57,35 +60,45 @@ export function template(question: TemplateQuestion): Template | Barred {
 }
 
 function make(question: TemplateQuestion): Template | Barred {
-  const { policy, account, principal, route, classes, said } = question;
-  const asked = { policy, account, credential: principal.credential, actor: principal.actor, route, classes };
+  const { principal, said, refuseDowngrade } = question;
+  const asked = { ...question, credential: principal.credential, actor: principal.actor };
   if (said === undefined) {
-    const bar = barred(asked, undefined, undefined);
-    if (bar !== undefined) return bar;
-    return { account, candidates: [{ model: undefined, lines: lines(question, undefined, undefined) }], observed: [] };
+    const clearance = clearanceOf(asked, undefined, undefined);
+    if ('reason' in clearance) return clearance;
+    return { candidates: [candidateOf(question, { model: undefined, step: undefined, ...clearance })] };
   }
   const offered = offer(asked, said);
-  if (!('models' in offered)) return offered;
-  return { account, candidates: candidates(question, offered), observed: offered.observed };
-}
-
-function candidates(question: TemplateQuestion, offered: Offer): TemplateCandidate[] {
+  if ('reason' in offered) return offered;
   // With `tollgate-downgrade: refuse` the step still yields, so that the refusal is that of the limit that asked for it.
-  const models = question.refuseDowngrade ? offered.models.slice(0, 1) : offered.models;
-  return models.map(({ model, step }) => ({ model, lines: lines(question, model, step) }));
+  const models = refuseDowngrade ? offered.models.slice(0, 1) : offered.models;
+  return { candidates: models.map((model) => candidateOf(question, model)) };
 }
 
-function lines(question: TemplateQuestion, model: Model | undefined, step: LadderStep | undefined): TemplateLine[] {
-  return question.account.limits
-    .filter(({ limit }) => holds(limit, question, model))
-    .map((bound) => ({ bound, percent: step?.when.find(({ limit }) => limit === bound.limit.name)?.percent }));
+/** An offered model; without one on an unmetered route. */
+type Offered = Omit<OfferedModel, 'model'> & { readonly model: Model | undefined };
+
+function candidateOf(question: TemplateQuestion, { model, step, observed }: Offered): TemplateCandidate {
+  const lines: TemplateLine[] = [];
+  for (const bound of question.account.limits) {
+    const { limit } = bound;
+    if (!isAsked(limit, question, model)) continue;
+    const percent = step?.when.find((condition) => condition.limit === limit.name)?.percent;
+    lines.push({ bound, percent, observe: enforceOn(limit, question.route) === 'observe' });
+  }
+  return { model, lines, observed };
 }
 
-/** Whether a limit is asked: `off` never, models, routes and classes where it names them; unmetered routes know requests only. */
-function holds(limit: Limit, { route, classes, policy }: TemplateQuestion, model: Model | undefined): boolean {
-  if (limit.enforce === 'off' || policy.enforce === 'off' || route.enforce === 'off') return false;
+/** Of routes, models and classes where it names them; on unmetered routes only what counts requests, of no model. */
+function isAsked(limit: Limit, { route, classes }: TemplateQuestion, model: Model | undefined): boolean {
+  if (enforceOn(limit, route) === 'off') return false;
   if (limit.routes !== undefined && !limit.routes.has(route.name)) return false;
   if (limit.classes !== undefined && !classes.some((name) => limit.classes?.has(name))) return false;
   if (model === undefined) return limit.unit === 'requests' && limit.models === undefined;
   return limit.models === undefined || limit.models.has(model.name);
+}
+
+/** A route's own word weakens the limits of the file it stands in, traffic.yaml, and no other's. */
+function enforceOn(limit: Limit, route: Route): Enforce {
+  if (!limit.ofTraffic || route.enforce === 'on' || limit.enforce === 'off') return limit.enforce;
+  return route.enforce;
 }

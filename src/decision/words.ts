@@ -1,4 +1,5 @@
 import { formatMoney } from '../core/money.ts';
+import type { Spend } from '../limits/store.ts';
 import type { Limit, Policy } from '../policy/policy.ts';
 
 const DAY_MS = 86_400_000;
@@ -23,17 +24,16 @@ export function amountText(amount: number, unit: Limit['unit'], policy: Policy):
   return `${amount} ${amount === 1 ? name.slice(0, -1) : name}`;
 }
 
-/** A limit as its owner wrote it: `20 requests per second`, `200.00 USD per month`, `50 requests in flight`. */
-export function limitText(limit: Limit, max: number, policy: Policy): string {
-  const amount = amountText(max, limit.unit, policy);
-  const { shape } = limit;
+/** A limit as its owner wrote it, with what holds of it now (override, share of a class): `20 requests per second`, `50 requests in flight`. */
+export function limitText({ shape, unit, each }: Limit, { ceiling, n, p }: Spend, policy: Policy): string {
+  const amount = amountText(ceiling, unit, policy);
   switch (shape.kind) {
     case 'slots':
       return `${amount} in flight`;
     case 'total':
-      return `${amount} per ${limit.each ?? 'account'}`;
+      return `${amount} per ${each}`;
     case 'bucket':
-      return `${amountText(limit.max, limit.unit, policy)} per ${spanText(shape.periodMs)}`;
+      return `${amountText((shape.periodMs / p!) * n!, unit, policy)} per ${spanText(shape.periodMs)}`;
     case 'window':
       return `${amount} per ${shape.period.kind === 'calendar' ? shape.period.unit : spanText(shape.period.ms)}`;
   }

@@ -1,76 +1,56 @@
 import type { LadderStep, Model } from '../policy/policy.ts';
-import {
-  type Barred,
-  barred,
-  barredByAccess,
-  barredByPlan,
-  type ClearanceQuestion,
-  unknownModel,
-} from './clearance.ts';
+import { type Barred, type ClearanceQuestion, clearanceOf, unknownModel } from './clearance.ts';
 
-/** One model that may be served, and the ladder's step out of it (undefined: the last one). */
+/** One model that may be served. */
 export interface OfferedModel {
   readonly model: Model;
+  /** The ladder's step out of it; undefined: it is the last one. */
   readonly step: LadderStep | undefined;
+  /** What would have barred it, or the requested one, were it enforced: see `Cleared`. */
+  readonly observed: readonly string[];
 }
+
+type Rung = Omit<OfferedModel, 'step'>;
 
 /** What may be served to one caller: the requested model, then the cleared ones down its ladder. */
 export interface Offer {
   readonly models: readonly OfferedModel[];
-  /** Reasons that only observe: recorded, not enforced. */
-  readonly observed: readonly string[];
 }
 
 /**
  * From what was asked to what may be served. The requested model itself must be cleared. A step to a model that is not
  * cleared goes on along the ladder to the next cleared one; if there is none the step is void.
- * Where the bundle or the plan says `observe`, a model that is not cleared passes and the reason is in `observed`.
  */
 export function offer(question: ClearanceQuestion, said: string): Offer | Barred {
-  const { policy, account, route } = question;
-  const model = policy.models.asked(said);
+  const model = question.policy.models.asked(said);
   if (model === undefined) return { reason: 'model_unknown', message: unknownModel(said) };
-  if (route.dialect !== undefined && !model.dialects.has(route.dialect)) {
-    return { reason: 'model_unknown', message: `model \`${said}\` is not served on route \`${route.name}\`` };
-  }
-  const observed: string[] = [];
-  const access = barredByAccess(question, model, said);
-  if (access !== undefined) {
-    if (policy.enforce === 'on' && route.enforce === 'on') return access;
-    observed.push(access.reason);
-  }
-  const bought = barredByPlan(question, model);
-  if (bought !== undefined) {
-    if (policy.enforce === 'on' && route.enforce === 'on' && (account.plan?.enforce ?? 'on') === 'on') return bought;
-    observed.push(bought.reason);
-  }
-  return { models: ladder(question, model), observed };
-}
-
-function ladder(question: ClearanceQuestion, requested: Model): OfferedModel[] {
+  const clearance = clearanceOf(question, model, said);
+  if ('reason' in clearance) return clearance;
+  const requested = { model, observed: clearance.observed };
+  const rungs = [requested, ...below(question, requested)];
   const steps = question.account.plan?.ladder;
-  const offered: OfferedModel[] = [];
-  let current: Model = requested;
-  // The ladder is acyclic by lint; the bound keeps a wrong one from hanging a request.
-  for (let rung = 0; rung < 16; rung += 1) {
-    const step = steps?.get(current.name);
-    const next = step === undefined ? undefined : nextCleared(question, step);
-    offered.push({ model: current, step: next === undefined ? undefined : step });
-    if (next === undefined) break;
-    current = next;
-  }
-  return offered;
+  return {
+    models: rungs.map((rung, index) => ({
+      ...rung,
+      step: index === rungs.length - 1 ? undefined : steps?.get(rung.model.name),
+    })),
+  };
 }
 
-function nextCleared(question: ClearanceQuestion, from: LadderStep): Model | undefined {
-  const { policy, account, route } = question;
-  let step: LadderStep | undefined = from;
-  for (let rung = 0; step !== undefined && rung < 16; rung += 1) {
-    const model = policy.models.byName.get(step.use);
-    if (model === undefined) return undefined;
-    const served = route.dialect === undefined || model.dialects.has(route.dialect);
-    if (served && barred(question, model, model.name) === undefined) return model;
+/** The cleared models down the ladder. It is acyclic by lint; no model twice keeps a wrong one from hanging a request. */
+function below(question: ClearanceQuestion, { model, observed }: Rung): Rung[] {
+  const { policy, account } = question;
+  const rungs: Rung[] = [];
+  const seen = new Set([model.name]);
+  let step = account.plan?.ladder.get(model.name);
+  while (step !== undefined && !seen.has(step.use)) {
+    seen.add(step.use);
+    const next = policy.models.byName.get(step.use);
+    const clearance = next === undefined ? undefined : clearanceOf(question, next, next.name);
+    if (next !== undefined && clearance !== undefined && !('reason' in clearance)) {
+      rungs.push({ model: next, observed: [...new Set([...observed, ...clearance.observed])] });
+    }
     step = account.plan?.ladder.get(step.use);
   }
-  return undefined;
+  return rungs;
 }

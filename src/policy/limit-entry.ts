@@ -51,6 +51,7 @@ export function compileLimit(entry: LimitEntry, site: LimitSite, context: LimitC
     storeDown: entry.store_down ?? (amount.unit === 'charge' || amount.unit === 'cost' ? 'closed' : 'local'),
     onExpiry: entry.on_expiry ?? 'keep',
     enforce: weakest([entry.enforce, ...site.within]),
+    ofTraffic: site.traffic,
     at: source.ref(path),
   });
 }

@@ -58,6 +58,8 @@ export interface Limit {
   readonly storeDown: 'closed' | 'local' | 'open';
   readonly onExpiry: 'keep' | 'release';
   readonly enforce: Enforce;
+  /** Declared in traffic.yaml: `enforce` of a route there holds for it too. */
+  readonly ofTraffic: boolean;
   /** `file:line:column` of its declaration, for explain. */
   readonly at: string;
 }
@@ -128,6 +130,7 @@ export interface Route {
   readonly streamUsage: 'add' | 'require' | 'estimate';
   readonly ledgerFull: 'refuse' | 'continue';
   readonly forwardCredential: boolean;
+  /** Of traffic.yaml's limits on this route; it weakens neither access.yaml nor what finance says. */
   readonly enforce: Enforce;
 }
 

@@ -116,13 +116,13 @@ for (const [n, decision] of ALLOWS.entries()) {
   });
 }
 
-test('a downgraded answer says so, and by which limit', () => {
+test('a downgraded answer says so, and by which limit if the caller may know it', () => {
   const hold = { ...HOLD, model: 'gpt-5-mini', downgradedBy: 'monthly-spend' };
   const edits = [
     { offset: 9, length: 7, text: '"gpt-5-mini"' },
     { offset: 40, length: 0, text: ',"stream_options":{"include_usage":true}' },
   ];
-  const ok = answer(allow({ hold, edits, bodyBytes: 41 })).ok_response;
+  const ok = answer(allow({ hold, edits, bodyBytes: 41, stepLimit: 'monthly-spend' })).ok_response;
   assert.deepEqual(headers(ok?.headers), {
     'x-tollgate-decision': HOLD.decisionId,
     'x-tollgate-model': 'gpt-5-mini',
@@ -136,6 +136,11 @@ test('a downgraded answer says so, and by which limit', () => {
     'x-tollgate-requested-model': 'gpt-5',
     'x-tollgate-limit': 'monthly-spend',
   });
+  const { 'x-tollgate-limit': unnamed, ...rest } = headers(
+    answer(allow({ hold })).ok_response?.response_headers_to_add,
+  );
+  assert.equal(unnamed, undefined);
+  assert.equal(rest['x-tollgate-requested-model'], 'gpt-5');
 });
 
 test('a route may forward the credential', () => {

@@ -107,6 +107,7 @@ export function allow(parts: Partial<Allow> & { readonly hold?: Hold } = {}): Al
     bodyBytes: 120,
     route: CHAT,
     credentialHeaders: ['authorization'],
+    stepLimit: undefined,
     ...parts,
   };
 }

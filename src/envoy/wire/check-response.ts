@@ -42,7 +42,7 @@ function writeAllow(allow: Allow, { holdToFields }: AnswerOptions): void {
   const { set, remove } = requestHeaders(allow);
   writeMetadata(holdToFields(hold));
   const ok = writer.mark();
-  writeHeaders(6, answerHeaders(hold));
+  writeHeaders(6, answerHeaders(allow));
   for (let i = remove.length - 1; i >= 0; i--) writer.text(5, remove[i]!);
   writeHeaders(2, set);
   writer.message(3, ok);
@@ -66,13 +66,13 @@ function requestHeaders(allow: Allow): { set: Header[]; remove: string[] } {
   return { set, remove };
 }
 
-/** What the caller reads beside the provider's answer; a downgraded one says so, and why. */
-function answerHeaders(hold: Hold): Header[] {
+/** What the caller reads beside the provider's answer; a downgraded one says so, and names the limit if it is the caller's own. */
+function answerHeaders({ hold, stepLimit }: Allow): Header[] {
   const headers: Header[] = [['x-tollgate-decision', hold.decisionId]];
   if (hold.model !== undefined) headers.push(['x-tollgate-model', clientText(hold.model)]);
   if (hold.downgradedBy !== undefined) {
     headers.push(['x-tollgate-requested-model', clientText(hold.requestedModel ?? '')]);
-    headers.push(['x-tollgate-limit', clientText(hold.downgradedBy)]);
+    if (stepLimit !== undefined) headers.push(['x-tollgate-limit', clientText(stepLimit)]);
   }
   return headers.filter(([, value]) => value !== '');
 }
