@@ -5,10 +5,11 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { parseDecisionId } from '../../src/core/ids.ts';
 import { inputTokens, NO_QUANTITIES, totalTokens } from '../../src/core/units.ts';
 import type { HeldSpend } from '../../src/ledger/hold.ts';
+import { headerOf } from '../../tools/stub/records.ts';
 import { type Allowed, bookOf, sumsOf } from '../support/book.ts';
 import { plansWith, trafficWith } from '../support/bundles.ts';
 import { needEnvoy } from '../support/envoy.ts';
-import { send } from '../support/http.ts';
+import { type Answer, send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
 import { stackFor } from '../support/tollgate.ts';
 import { until } from '../support/until.ts';
@@ -35,6 +36,9 @@ acme/few:
 acme/poor:
   owner: poor@acme.example
   limits: [{name: poor-charge, max: 0.001 USD per year}]
+acme/held:
+  owner: held@acme.example
+  limits: [{name: held-charge, max: 0.0001 USD per year}]
 `;
 
 /** When a kill was sent, and when the process was gone. */
@@ -55,7 +59,12 @@ describe('kill -9 in mid-traffic', need, async () => {
       'accounts/globex.yaml': undefined,
       'traffic.yaml': trafficWith({ limits: ['{name: slots, max: 1000 in flight, each: customer}'], lastsMax: '3s' }),
     },
-    callers: { busy: { account: 'acme/busy' }, few: { account: 'acme/few' }, poor: { account: 'acme/poor' } },
+    callers: {
+      busy: { account: 'acme/busy' },
+      few: { account: 'acme/few' },
+      poor: { account: 'acme/poor' },
+      held: { account: 'acme/held' },
+    },
     settings: 'expiry_grace: 1s\n',
     gateway: { behaviour: { delayMs: 8, usage: { input: 9, output: 30 } } },
   });
@@ -97,8 +106,8 @@ describe('kill -9 in mid-traffic', need, async () => {
     await until(
       'traffic that is booked',
       () => {
-        const isUnderWay = stack.stub.records().some(({ state }) => state === 'open');
-        if (!isUnderWay || seen().size < seenBefore + CALLS_BETWEEN) return false;
+        const open = stack.stub.records().filter(({ state }) => state === 'open');
+        if (open.length <= stack.stub.held() || seen().size < seenBefore + CALLS_BETWEEN) return false;
         return book.census().ended.settled >= settledBefore + CALLS_BETWEEN / 2;
       },
       { everyMs: 40 },
@@ -126,6 +135,28 @@ describe('kill -9 in mid-traffic', need, async () => {
     }
   };
 
+  /** A call that the provider answers only after its reservation has expired. */
+  let held: { readonly answer: Promise<Answer>; readonly id: string } | undefined;
+
+  async function beginHeld(): Promise<void> {
+    const behaviour = '{"hold":true}';
+    const answer = ask('held', { max_tokens: 40 }, { 'stub-behaviour': behaviour });
+    const id = await until('the held call in the book', () => {
+      const record = stack.stub.records().find((each) => headerOf(each, 'stub-behaviour').includes(behaviour));
+      const id = record?.decisionId;
+      return id !== undefined && book.allowed(id) !== undefined && id;
+    });
+    held = { answer, id };
+  }
+
+  /** What a call has reserved is held, as by nobody else, until it expires; from then on it is spent. */
+  async function assertHeld(): Promise<void> {
+    const { status, headers } = await ask('held', { max_tokens: 40 });
+    assert.deepEqual([status, headers['x-tollgate-limit']], [429, 'held-charge']);
+    const isExpired = Date.now() >= book.allowed(held!.id)!.hold.expiresAtMs;
+    if (!isExpired) assert.match(String(headers['retry-after']), /^\d$/, 'a hold may still come back');
+  }
+
   test('every call that the provider saw is booked exactly once, but for those of the last commit; quotas are not given back', async (t) => {
     // Spend two budgets to the end, and wait until that is in the book.
     stack.stub.setBehaviour({ usage: { input: 9, output: 400 } });
@@ -143,6 +174,7 @@ describe('kill -9 in mid-traffic', need, async () => {
     try {
       for (let round = 0; round < KILLS; round++) {
         await flowing();
+        if (round === KILLS - 1) await beginHeld();
         await arrival();
         const fromMs = Date.now();
         const { signal } = await stack.tollgate().kill('SIGKILL');
@@ -151,6 +183,7 @@ describe('kill -9 in mid-traffic', need, async () => {
         await stack.restart();
         await assertSpent();
       }
+      await assertHeld();
       await flowing();
     } finally {
       await traffic.stop();
@@ -186,6 +219,33 @@ describe('kill -9 in mid-traffic', need, async () => {
       [...traffic.answers.keys()].filter((status) => status !== 200 && status !== 503),
       [],
     );
+  });
+
+  test('an entry that comes after the expiry corrects the estimate, in ledger and counter', async () => {
+    const { id, answer } = held!;
+    const expired = await book.ended(id);
+    assert.deepEqual([expired.end.kind, expired.end.rank], ['unreconciled', 0]);
+    assert.equal(expired.charge, BigInt(expired.hold.estimate.charge));
+    assert.equal(expired.counterOf('held-charge').used, expired.hold.estimate.charge);
+    const { status, headers } = await ask('held', { max_tokens: 40 });
+    assert.deepEqual([status, headers['x-should-retry']], [429, 'false'], 'the estimate is spent, not given back');
+
+    stack.stub.release();
+    assert.equal((await answer).status, 200);
+    const decision = await until('its entry', () => {
+      const found = book.allowed(id);
+      return found?.ends.length === 2 && found;
+    });
+    assert.deepEqual(
+      decision.ends.map(({ kind, rank }) => [kind, rank]),
+      [
+        ['unreconciled', 0],
+        ['settled', 2],
+      ],
+    );
+    const { quantities, charge } = sumsOf(decision);
+    assert.deepEqual([quantities, charge], [{ input: 9, output: 30 }, 9n * 250n + 30n * 2000n]);
+    assert.deepEqual(expired.counterOf('held-charge'), { used: Number(charge), held: 0 });
   });
 
   test('the census closes, with nothing open', async () => {
