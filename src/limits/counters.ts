@@ -6,6 +6,23 @@ import type { CounterRef, Crossing, SpendKind } from './store.ts';
 /** As much of a reference as makes a counter. */
 export type CounterName = Pick<CounterRef, 'counter' | 'kind' | 'end'>;
 
+/** A total lives and dies with its run. */
+export interface TotalLife {
+  /** Undefined where no admission in the run was seen here. */
+  run: Run | undefined;
+  /** When it was made, epoch ms: tells it from the total that had its name before. */
+  readonly born: number;
+  /** When it was moved last, epoch ms. */
+  movedAt: number;
+}
+
+/** Of the limit that asked last: its name, its thresholds in units, ascending, and those that were reported. */
+export interface Warnings {
+  readonly limit: string;
+  readonly thresholds: readonly number[];
+  readonly told: readonly number[];
+}
+
 /** State of one counter. A bucket keeps `level` and `held`, every other kind `used` (holds included) and `held`. */
 export class Counter {
   readonly name: string;
@@ -18,17 +35,9 @@ export class Counter {
   rate: Rate | undefined;
   /** Of a window: when it ends, epoch ms; else 0. */
   end: number;
-  /** Of a total: its run, if its admission was seen here. */
-  run: Run | undefined;
-  /** When it was made, epoch ms: tells a total from the one that had its name before. */
-  born = 0;
-  /** Of a total: when it was moved last. */
-  movedAt = 0;
-  /** Name and thresholds (units, ascending) of the limit that asked last. */
-  limit: string | undefined;
-  warn: readonly number[] | undefined;
-  /** Thresholds that were reported. */
-  warned: readonly number[] | undefined;
+  /** Of a total. */
+  life: TotalLife | undefined;
+  warnings: Warnings | undefined;
   /** No longer in the table: nothing moves it. */
   isGone = false;
   isChanged = false;
@@ -41,12 +50,15 @@ export class Counter {
 
   /** Forgets the warnings of a bucket that has drained: one that is full again warns again, and idle ones can go. */
   renewIfIdle(rate: Rate, nowMs: number): void {
-    if (this.warn === undefined || this.held > 0) return;
+    if (this.warnings === undefined || this.held > 0) return;
     const { units, parts } = this.levelAt(rate, nowMs);
-    if (units > 0 || parts > 0) return;
-    this.limit = undefined;
-    this.warn = undefined;
-    this.warned = undefined;
+    if (units === 0 && parts === 0) this.warnings = undefined;
+  }
+
+  /** Takes over the thresholds of a question; those that were told stay told. */
+  watch(limit: string, thresholds: readonly number[] | undefined): void {
+    if (thresholds === undefined || this.warnings?.thresholds === thresholds) return;
+    this.warnings = { limit, thresholds, told: this.warnings?.told ?? [] };
   }
 
   /** A bucket's level at `nowMs`, with the rate of who asks. */
@@ -61,16 +73,15 @@ export class Counter {
 
   /** Adds the thresholds that spent has reached and that were not told yet to `crossed`; whether there were any. */
   latchWarnings(rate: Rate | undefined, nowMs: number, crossed: Crossing[]): boolean {
-    if (this.warn === undefined) return false;
+    if (this.warnings === undefined) return false;
+    const { limit, thresholds, told } = this.warnings;
     const spent = rate === undefined ? this.used - this.held : this.levelAt(rate, nowMs).units;
-    const before = this.warned?.length ?? 0;
-    for (const threshold of this.warn) {
-      if (threshold > spent) break;
-      if (this.warned?.includes(threshold)) continue;
-      this.warned = [...(this.warned ?? []), threshold];
-      crossed.push({ counter: this.name, limit: this.limit!, threshold });
-    }
-    return (this.warned?.length ?? 0) > before;
+    if (spent < thresholds[0]!) return false;
+    const reached = thresholds.filter((threshold) => threshold <= spent && !told.includes(threshold));
+    if (reached.length === 0) return false;
+    this.warnings = { limit, thresholds, told: [...told, ...reached] };
+    for (const threshold of reached) crossed.push({ counter: this.name, limit, threshold });
+    return true;
   }
 }
 
@@ -128,8 +139,7 @@ export class CounterTable {
     if (known !== undefined) return known;
     if (ref.kind === 'window' && nowMs >= ref.end! + this.#options.settleWithinMs) return undefined;
     const counter = new Counter(ref);
-    counter.born = nowMs;
-    counter.movedAt = nowMs;
+    if (ref.kind === 'total') counter.life = { run: undefined, born: nowMs, movedAt: nowMs };
     this.#byName.set(counter.name, counter);
     return counter;
   }
@@ -157,13 +167,13 @@ export class CounterTable {
       case 'slots':
         return counter.held === 0 && counter.used === 0;
       case 'total':
-        return counter.run === undefined && this.isLost(counter, nowMs);
+        return this.isLost(counter.life!, nowMs);
     }
   }
 
   /** A total whose run was never seen here lives as long as a settlement may still come. */
-  isLost(total: Counter, nowMs: number): boolean {
-    return total.run === undefined && nowMs >= total.movedAt + this.#options.settleWithinMs;
+  isLost({ run, movedAt }: TotalLife, nowMs: number): boolean {
+    return run === undefined && nowMs >= movedAt + this.#options.settleWithinMs;
   }
 
   /** Looks at up to `steps` counters, in turn, and takes out those that can go. */

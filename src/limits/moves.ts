@@ -1,4 +1,5 @@
 /** How a charge moves its counter. No move takes `used`, `held` or a level below 0. */
+import { LRUCache } from 'lru-cache';
 import { filled, lowered, type Rate, refunded } from './bucket.ts';
 import type { Counter } from './counters.ts';
 import type { HeldSpend } from './reservations.ts';
@@ -12,13 +13,24 @@ export function entersAtOnce({ kind, unit }: Pick<CounterRef, 'kind' | 'unit'>):
   return kind === 'bucket' && (unit === 'requests' || unit === 'runs');
 }
 
+/** Rates in use at once; all counters of a limit share one object. */
+const RATES_MAX = 1024;
+const rates = new LRUCache<string, Rate>({ max: RATES_MAX });
+
 /** The rate that a bucket's reference carries, as the counter's own object where it is the same; of others undefined. */
 export function rateOfRef(ref: CounterRef, counter?: Counter): Rate | undefined {
   if (ref.kind !== 'bucket') return undefined;
   const n = ref.n!;
   const p = ref.p!;
   const last = counter?.rate;
-  return last !== undefined && last.n === n && last.p === p ? last : { n, p };
+  if (last !== undefined && last.n === n && last.p === p) return last;
+  const key = `${n}/${p}`;
+  let rate = rates.get(key);
+  if (rate === undefined) {
+    rate = { n, p };
+    rates.set(key, rate);
+  }
+  return rate;
 }
 
 function raise(counter: Counter, rate: Rate, amount: number, nowMs: number): void {
@@ -36,8 +48,7 @@ export function chargeSpend(counter: Counter, spend: Spend, held: HeldSpend, now
     raise(counter, rate, held.isHeld ? 0 : spend.amount, nowMs);
   }
   if (held.isHeld) counter.held += spend.amount;
-  counter.limit = spend.limit;
-  counter.warn = spend.warn;
+  counter.watch(spend.limit, spend.warn);
 }
 
 /** Moves a counter from what `held` is charged with to `charged`. `mintedAt`: when its decision was made. */

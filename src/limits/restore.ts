@@ -84,7 +84,7 @@ function restoreRows(
         log?.row(goneRow(counter.name));
         continue;
       }
-      counter.run = run;
+      counter.life!.run = run;
       run.totals.push(counter);
     }
     counters.restore(counter);
@@ -147,7 +147,7 @@ function counterFor(
   { spend, now, isNew }: { spend: KeptSpend; now: number; isNew: Set<Counter> },
 ): Counter | undefined {
   const known = counters.get(spend.ref.counter);
-  if (spend.ref.kind === 'total') return known?.born === spend.born ? known : undefined;
+  if (spend.ref.kind === 'total') return known?.life?.born === spend.born ? known : undefined;
   if (known !== undefined && !isNew.has(known)) return known;
   if (!spend.isHeld) return known;
   const counter = counters.make(spend.ref, now);

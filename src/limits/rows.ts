@@ -22,11 +22,11 @@ const RESERVATION = '~reservation|';
 const OP = '~op|';
 const FORGOTTEN = '~forgotten';
 
-type Warnings = [limit: string | null, warn: readonly number[], warned: readonly number[]];
+type WarningsJson = [limit: string | null, warn: readonly number[], warned: readonly number[]];
 type CounterJson =
-  | ['bucket', number, number, number, number, number, number, ...Warnings]
-  | ['window', number, number, number, ...Warnings]
-  | ['total', number, number, number, number, string | null, ...Warnings]
+  | ['bucket', number, number, number, number, number, number, ...WarningsJson]
+  | ['window', number, number, number, ...WarningsJson]
+  | ['total', number, number, number, number, string | null, ...WarningsJson]
   | ['slots', number, number];
 
 export function goneRow(name: string): CounterRow {
@@ -43,7 +43,8 @@ export function counterRow(counter: Counter, { settleWithinMs }: { settleWithinM
 
 function counterJson(counter: Counter): CounterJson {
   const { used, held } = counter;
-  const warnings: Warnings = [counter.limit ?? null, counter.warn ?? [], counter.warned ?? []];
+  const { limit = null, thresholds = [], told = [] } = counter.warnings ?? {};
+  const warnings: WarningsJson = [limit, thresholds, told];
   switch (counter.kind) {
     case 'bucket': {
       // A bucket made from holds has none yet: it is empty, at any rate.
@@ -52,8 +53,10 @@ function counterJson(counter: Counter): CounterJson {
     }
     case 'window':
       return ['window', used, held, counter.end, ...warnings];
-    case 'total':
-      return ['total', used, held, counter.born, counter.movedAt, counter.run?.marker ?? null, ...warnings];
+    case 'total': {
+      const { run, born, movedAt } = counter.life!;
+      return ['total', used, held, born, movedAt, run?.marker ?? null, ...warnings];
+    }
     case 'slots':
       return ['slots', used, held];
   }
@@ -72,7 +75,7 @@ function dropAt(counter: Counter, settleWithinMs: number): number {
     case 'slots':
       return counter.used === 0 && counter.held === 0 ? 0 : KEPT;
     case 'total':
-      return counter.run === undefined ? counter.movedAt + settleWithinMs : KEPT;
+      return counter.life!.run === undefined ? counter.life!.movedAt + settleWithinMs : KEPT;
   }
 }
 
@@ -105,8 +108,7 @@ export function readCounter(row: CounterRow): { counter: Counter; marker: string
       const [, used, held, born, movedAt, run, ...warnings] = json;
       counter.used = used;
       counter.held = held;
-      counter.born = born;
-      counter.movedAt = movedAt;
+      counter.life = { run: undefined, born, movedAt };
       marker = run ?? undefined;
       readWarnings(counter, warnings);
       break;
@@ -118,10 +120,8 @@ export function readCounter(row: CounterRow): { counter: Counter; marker: string
   return { counter, marker };
 }
 
-function readWarnings(counter: Counter, [limit, warn, warned]: Warnings): void {
-  counter.limit = limit ?? undefined;
-  counter.warn = warn.length === 0 ? undefined : warn;
-  counter.warned = warned.length === 0 ? undefined : warned;
+function readWarnings(counter: Counter, [limit, thresholds, told]: WarningsJson): void {
+  if (limit !== null) counter.warnings = { limit, thresholds, told };
 }
 
 export function runRow(run: Run): CounterRow {
@@ -229,7 +229,7 @@ export function reservationRow(reservation: Reservation, { settleWithinMs }: { s
 function spendJson(spend: HeldSpend): SpendJson {
   const { counter, rate, isKept, reserved, charged, isHeld } = spend;
   const { name, kind, end } = counter;
-  const born = kind === 'total' ? counter.born : 0;
+  const born = counter.life?.born ?? 0;
   return [
     name,
     kind,

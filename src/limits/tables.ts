@@ -47,10 +47,9 @@ export class Tables {
   live(name: string, nowMs: number): Counter | undefined {
     const counter = this.counters.get(name);
     if (counter?.kind !== 'total') return counter;
-    if (counter.run !== undefined) {
-      return this.runs.get(counter.run.marker, nowMs) === undefined ? undefined : counter;
-    }
-    if (!this.counters.isLost(counter, nowMs)) return counter;
+    const life = counter.life!;
+    if (life.run !== undefined) return this.runs.get(life.run.marker, nowMs) === undefined ? undefined : counter;
+    if (!this.counters.isLost(life, nowMs)) return counter;
     this.counters.remove(counter);
     return undefined;
   }
@@ -62,8 +61,9 @@ export class Tables {
 
   /** Ties a total to the run that it lives and dies with. */
   joinRun(total: Counter, run: Run | undefined): void {
-    if (run === undefined || total.run !== undefined) return;
-    total.run = run;
+    const life = total.life!;
+    if (run === undefined || life.run !== undefined) return;
+    life.run = run;
     run.totals.push(total);
   }
 
@@ -83,7 +83,8 @@ export class Tables {
 
   /** To be told of each change of a counter. */
   moved(counter: Counter, nowMs: number): void {
-    if (counter.kind === 'total') counter.movedAt = Math.max(counter.movedAt, nowMs);
+    const { life } = counter;
+    if (life !== undefined) life.movedAt = Math.max(life.movedAt, nowMs);
     this.log?.counter(counter);
   }
 
