@@ -23,6 +23,19 @@ export interface Warnings {
   readonly told: readonly number[];
 }
 
+const NONE: readonly number[] = Object.freeze([]);
+const untoldByThresholds = new WeakMap<readonly number[], Warnings>();
+
+/** Shared by all counters of a limit: most never tell. */
+function untold(limit: string, thresholds: readonly number[]): Warnings {
+  let warnings = untoldByThresholds.get(thresholds);
+  if (warnings === undefined) {
+    warnings = { limit, thresholds, told: NONE };
+    untoldByThresholds.set(thresholds, warnings);
+  }
+  return warnings;
+}
+
 /** State of one counter. A bucket keeps `level` and `held`, every other kind `used` (holds included) and `held`. */
 export class Counter {
   readonly name: string;
@@ -58,7 +71,8 @@ export class Counter {
   /** Takes over the thresholds of a question; those that were told stay told. */
   watch(limit: string, thresholds: readonly number[] | undefined): void {
     if (thresholds === undefined || this.warnings?.thresholds === thresholds) return;
-    this.warnings = { limit, thresholds, told: this.warnings?.told ?? [] };
+    const told = this.warnings?.told;
+    this.warnings = told === undefined ? untold(limit, thresholds) : { limit, thresholds, told };
   }
 
   /** A bucket's level at `nowMs`, with the rate of who asks. */
@@ -121,10 +135,6 @@ export class CounterTable {
 
   get(name: string): Counter | undefined {
     return this.#byName.get(name);
-  }
-
-  values(): IterableIterator<Counter> {
-    return this.#byName.values();
   }
 
   /** Whether `more` counters can be made; looks for ones that can go if not. */

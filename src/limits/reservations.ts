@@ -93,10 +93,6 @@ export class ReservationTable {
     return this.#customers.get(name);
   }
 
-  values(): IterableIterator<Reservation> {
-    return this.#byId.values();
-  }
-
   /** Whether a decision minted then can no longer be settled, or told from one that was. */
   isTooLate(mintedAt: number, nowMs: number): boolean {
     return nowMs >= mintedAt + this.#options.settleWithinMs;
