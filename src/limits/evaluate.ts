@@ -94,6 +94,50 @@ function orderOf(waitMs: number | 'never' | undefined): number {
   return waitMs === 'never' ? NEVER_ORDER : (waitMs ?? 0);
 }
 
+/** One candidate against the counters. */
+interface Judged {
+  readonly states: readonly (SpendState | undefined)[];
+  readonly over: readonly number[];
+  readonly isFit: boolean;
+  /** Whether a spend that yields is unfit. */
+  readonly isYielding: boolean;
+  /** Longest wait of its unfit spends, as an order. */
+  readonly longest: number;
+}
+
+function judge(spends: readonly Spend[], reader: Reader, nowMs: number, isLast: boolean): Judged {
+  const states: (SpendState | undefined)[] = new Array(spends.length);
+  let over: number[] | undefined;
+  let isFit = true;
+  let isYielding = false;
+  let longest = 0;
+  for (let i = 0; i < spends.length; i++) {
+    const spend = spends[i]!;
+    const reading = reader.read(spend, i);
+    if (reading === undefined) {
+      states[i] = undefined;
+      continue;
+    }
+    const { used, spent } = reading;
+    if (!isFull(spend, reading) && !isPastStep(spend, reading)) {
+      states[i] = { used, spent, fits: true, yielded: false, waitMs: undefined };
+      continue;
+    }
+    const yields = spend.yields !== undefined && !spend.observe;
+    const waitMs = waitOf(spend, reading, nowMs);
+    states[i] = { used, spent, fits: false, yielded: yields && !isLast, waitMs };
+    if (spend.observe) {
+      over ??= [];
+      over.push(i);
+      continue;
+    }
+    isFit = false;
+    isYielding ||= yields;
+    longest = Math.max(longest, orderOf(waitMs));
+  }
+  return { states, over: over ?? NONE, isFit, isYielding, longest };
+}
+
 /**
  * Judges the candidates in order and stops at the one that decides. `forced` is a candidate that is taken whatever it
  * finds; the ones before it are judged too, for their states.
@@ -104,54 +148,22 @@ export function evaluate(
   nowMs: number,
   forced: number | undefined,
 ): Verdict {
-  const states: (SpendState | undefined)[][] = [];
-  let shortest: number | undefined;
+  const states: (readonly (SpendState | undefined)[])[] = [];
+  const last = forced ?? candidates.length - 1;
+  let shortest = NEVER_ORDER;
   for (let candidate = 0; ; candidate++) {
     const spends = candidates[candidate]!;
-    const isLast = candidate === (forced ?? candidates.length - 1);
-    const found: (SpendState | undefined)[] = new Array(spends.length);
-    states.push(found);
-    let unfit = 0;
-    let isYielding = false;
-    let longest = 0;
-    let over: number[] | undefined;
-    for (let i = 0; i < spends.length; i++) {
-      const spend = spends[i]!;
-      const reading = reader.read(spend, i);
-      if (reading === undefined) {
-        found[i] = undefined;
-        continue;
-      }
-      const { used, spent } = reading;
-      if (!isFull(spend, reading) && !isPastStep(spend, reading)) {
-        found[i] = { used, spent, fits: true, yielded: false, waitMs: undefined };
-        continue;
-      }
-      const yields = spend.yields !== undefined && !spend.observe;
-      const waitMs = waitOf(spend, reading, nowMs);
-      found[i] = { used, spent, fits: false, yielded: yields && !isLast, waitMs };
-      if (spend.observe) {
-        over ??= [];
-        over.push(i);
-        continue;
-      }
-      unfit++;
-      isYielding ||= yields;
-      longest = Math.max(longest, orderOf(waitMs));
+    const isLast = candidate === last;
+    const judged = judge(spends, reader, nowMs, isLast);
+    const { over } = judged;
+    states.push(judged.states);
+    if (forced === undefined ? judged.isFit : isLast) {
+      return { admitted: true, candidate, states, blocked: NONE, waitMs: 0, over };
     }
-    if (forced === undefined ? unfit === 0 : isLast) {
-      return { admitted: true, candidate, states, blocked: NONE, waitMs: 0, over: over ?? NONE };
-    }
-    shortest = shortest === undefined ? longest : Math.min(shortest, longest);
-    if (forced !== undefined || (isYielding && !isLast)) continue;
-    return {
-      admitted: false,
-      candidate,
-      states,
-      blocked: blockedOf(spends, found),
-      waitMs: shortest === NEVER_ORDER ? 'never' : shortest,
-      over: over ?? NONE,
-    };
+    shortest = Math.min(shortest, judged.longest);
+    if (!isLast && (forced !== undefined || judged.isYielding)) continue;
+    const waitMs = shortest === NEVER_ORDER ? 'never' : shortest;
+    return { admitted: false, candidate, states, blocked: blockedOf(spends, judged.states), waitMs, over };
   }
 }
 
