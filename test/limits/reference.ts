@@ -12,7 +12,7 @@ interface Charge {
   rank: number;
   isHeld: boolean;
   /** The life of its counter: a total of an ended run is another one. */
-  readonly life: number;
+  life: number;
 }
 
 interface Decision {
@@ -115,13 +115,14 @@ export class Reference {
     for (const { ref, actual } of settlements) amounts.set(ref.counter, actual);
     const outcomes = [...amounts].map(([name, actual]) => {
       const known = decision.charges.get(name);
-      const charge = known ?? this.#strange(refs.get(name)!, decision, now);
+      const charge = known ?? strange(refs.get(name)!, decision.rank);
       const isSlots = charge.spend.kind === 'slots';
       const isMeasured = actual !== 'unmeasured' || isSlots;
       const itsRank = isMeasured ? rank : 0.5;
       const amount = isSlots ? 0 : actual === 'unmeasured' ? charge.reserved : actual;
       if (itsRank < charge.rank) return 'superseded';
       if (itsRank === charge.rank) return amount === charge.amount ? 'same' : 'conflict';
+      if (known === undefined) charge.life = this.#joinedLife(charge.spend, decision, now);
       this.#move(decision, charge, { amount, isHeld: charge.isHeld && !isMeasured, now });
       charge.rank = itsRank;
       decision.charges.set(name, charge);
@@ -140,12 +141,6 @@ export class Reference {
       if ([...decision.charges.values()].every((charge) => charge.rank !== 0.5)) decision.isOpen = false;
     }
     return outcome;
-  }
-
-  /** A counter that only a settlement names: nothing is charged, with the rank of the settlements that did not name it. */
-  #strange(ref: CounterRef, decision: Decision, now: number): Charge {
-    const life = this.#joinedLife(ref, decision, now);
-    return { spend: ref, reserved: 0, amount: 0, rank: decision.rank, isHeld: false, life };
   }
 
   expire(now: number, max: number): string[] {
@@ -312,6 +307,11 @@ export class Reference {
     if (!isOpen && now >= run.renewedAt + this.#idleMs) run.isAlive = false;
     return run.isAlive;
   }
+}
+
+/** A counter that only a settlement names: nothing is charged, with the rank of the settlements that did not name it. */
+function strange(spend: CounterRef, rank: number): Charge {
+  return { spend, reserved: 0, amount: 0, rank, isHeld: false, life: 0 };
 }
 
 function longer(a: number | 'never', b: number | 'never'): number | 'never' {
