@@ -123,14 +123,25 @@ async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
     method: route.method,
     path: route.path,
     headers: { get: (name) => headers.get(name) ?? [] },
-    body: options.body === undefined ? bodyOf(options) : await readFile(options.body),
+    body: options.body === undefined ? bodyOf(options) : await fileOf(options.body),
     partialBody: false,
     routeName: undefined,
     deadlineMs: Number.POSITIVE_INFINITY,
   };
 }
 
+async function fileOf(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new TollgateError('not_found', `body \`${path}\` cannot be read`, { cause });
+  }
+}
+
 function bodyOf({ model, maxTokens }: ExplainOptions): Uint8Array {
+  if (maxTokens !== undefined && !/^[0-9]{1,8}$/.test(maxTokens)) {
+    throw new TollgateError('usage', `\`--max-tokens\` takes a whole number; got \`${maxTokens}\``);
+  }
   const cap = maxTokens === undefined ? {} : { max_tokens: Number(maxTokens) };
   return Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...cap }));
 }

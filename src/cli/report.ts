@@ -1,7 +1,9 @@
 import { Command, Option } from 'commander';
+import { TollgateError } from '../core/errors.ts';
 import { FORMATS, type Format, renderReport } from '../ledger/render.ts';
 import type { Report } from '../ledger/report.ts';
 import { type ReportQuery, readDays, readDimensions } from '../ledger/report-query.ts';
+import { ACCOUNT_PATH } from '../policy/forms.ts';
 import { type LedgerOptions, readLedger } from './ledger-option.ts';
 
 interface ReportOptions extends LedgerOptions {
@@ -53,7 +55,7 @@ async function runReport(options: ReportOptions): Promise<string> {
     by: readDimensions(options.by),
     ...readDays({ from: options.from, to: options.to, zone: options.zone }),
     zone: options.zone,
-    account: options.account,
+    account: accountOf(options.account),
   };
   const format = options.json === true ? 'json' : options.format;
   return readLedger(options, (reader) => {
@@ -61,4 +63,13 @@ async function runReport(options: ReportOptions): Promise<string> {
     const refusals = options.refusals === true ? reader.refusals(query) : undefined;
     return renderReport(report, { format, refusals });
   });
+}
+
+/** A pattern matches nothing here, and an empty bill is believed. */
+function accountOf(text: string | undefined): string | undefined {
+  if (text === undefined || ACCOUNT_PATH.test(text)) return text;
+  throw new TollgateError(
+    'usage',
+    `\`--account\` takes a path like \`acme/search\`, with all below it; got \`${text}\``,
+  );
 }
