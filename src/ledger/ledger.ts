@@ -72,7 +72,10 @@ export interface LedgerCounts {
 /** Everything needed to go on after a restart. */
 export interface Recovered {
   readonly counters: readonly CounterRow[];
-  /** Holds minted within settle_within, open or ended, oldest first; `charged` and `rank` if ended. */
+  /**
+   * Holds that are open, whatever their age (their counters still hold what they reserved), and those that ended but were
+   * minted within settle_within; oldest first. `charged` and `rank` if ended.
+   */
   readonly holds: readonly {
     readonly hold: Hold;
     readonly ended:
@@ -103,7 +106,7 @@ export interface Ledger {
   /** Keeps a price table under its version, forever. Resolves when committed. */
   keepPrices(version: string, tables: unknown): Promise<void>;
   prices(version: string): Promise<unknown>;
-  /** What a restart needs; `sinceMs`: oldest mint time to look at. */
+  /** What a restart needs; `sinceMs`: oldest mint time of ended holds to look at. */
   recover(sinceMs: number): Promise<Recovered>;
   /** Holds without an end whose expiry is at or before `beforeMs`, oldest first. */
   overdue(beforeMs: number, max: number): Promise<readonly Hold[]>;

@@ -101,11 +101,11 @@ export class SqliteBook {
     return this.#sql.counters.all() as unknown as readonly CounterRow[];
   }
 
-  /** Holds decided at or after `sinceMs`, in order, at most `max` after `afterSeq`; undefined: from the first. */
+  /** Holds that are open, or decided at or after `sinceMs`: at most `max` after `afterSeq`; undefined: from the first. */
   holds(options: { sinceMs: number; afterSeq: number | undefined; max: number }): readonly RecoveredRow[] {
     const { sinceMs, max } = options;
-    const afterSeq = options.afterSeq ?? Number(this.#sql.firstSince.get(sinceMs)?.['seq'] ?? 0) - 1;
-    return this.#sql.holds.all(afterSeq, sinceMs, max) as unknown as readonly RecoveredRow[];
+    const afterSeq = options.afterSeq ?? Number(this.#sql.firstToRecover.get(sinceMs)?.['seq'] ?? 0) - 1;
+    return this.#sql.toRecover.all(afterSeq, sinceMs, max) as unknown as readonly RecoveredRow[];
   }
 
   /** Moves the log into the file and closes it. */

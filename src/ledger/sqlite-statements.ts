@@ -55,12 +55,15 @@ export function statements(db: DatabaseSync) {
       `SELECT h.row FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id
        WHERE o.expires_at_ms <= ? ORDER BY o.expires_at_ms, h.seq LIMIT ?`,
     ),
-    firstSince: prepare('SELECT min(seq) AS seq FROM holds WHERE decided_at_ms >= ?'),
+    firstToRecover: prepare(
+      `SELECT min(seq) AS seq FROM (SELECT min(seq) AS seq FROM holds WHERE decided_at_ms >= ?
+         UNION ALL SELECT min(h.seq) FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id)`,
+    ),
     // The unary plus keeps the walk on `seq`; an index walk would sort all of it for each page.
-    holds: prepare(
+    toRecover: prepare(
       `SELECT h.seq, h.row, e.rank, e.charged FROM holds AS h LEFT JOIN ends AS e ON e.decision_id = h.decision_id
          AND e.rank = (SELECT max(rank) FROM ends WHERE decision_id = h.decision_id)
-       WHERE h.seq > ? AND +h.decided_at_ms >= ? ORDER BY h.seq LIMIT ?`,
+       WHERE h.seq > ? AND (+h.decided_at_ms >= ? OR e.rank IS NULL) ORDER BY h.seq LIMIT ?`,
     ),
   };
 }

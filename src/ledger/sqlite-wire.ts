@@ -16,7 +16,7 @@ export type Question =
   | { readonly what: 'prices'; readonly version: string }
   | { readonly what: 'overdue'; readonly beforeMs: number; readonly max: number }
   | { readonly what: 'counters'; readonly sinceMs: number }
-  /** Holds decided at or after `sinceMs`, in order, at most `max` after `afterSeq`; undefined: from the first. */
+  /** See SqliteBook.holds. */
   | { readonly what: 'holds'; readonly sinceMs: number; readonly afterSeq: number | undefined; readonly max: number };
 
 /** A hold and how it stands: texts of row.ts and of the `charged` column. */

@@ -170,18 +170,18 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
       await ledger.close();
     });
 
-    test('recover goes back to since; overdue lists the open ones only', async (t) => {
+    test('recover goes back to since, and to any that are open; overdue lists the open ones only', async (t) => {
       const { open } = await bench(t);
       const ledger = await open();
-      const [old, open1, open2, ended] = [-90_000, 2, 0, 1].map((offsetMs) =>
+      const [old, oldEnded, open1, open2, ended] = [-90_000, -80_000, 2, 0, 1].map((offsetMs) =>
         holdOf(ledger.id, { decidedAtMs: NOON_MS + offsetMs }),
-      ) as [Hold, Hold, Hold, Hold];
-      for (const hold of [old, open1, open2, ended]) ledger.hold(hold);
-      ledger.end(endOf(ended));
+      ) as [Hold, Hold, Hold, Hold, Hold];
+      for (const hold of [old, oldEnded, open1, open2, ended]) ledger.hold(hold);
+      for (const hold of [oldEnded, ended]) ledger.end(endOf(hold));
       await ledger.flush();
       const ids = (holds: readonly Hold[]): readonly string[] => holds.map((hold) => hold.decisionId);
       const { holds } = await ledger.recover(NOON_MS);
-      assert.deepEqual(ids(holds.map(({ hold }) => hold)), ids([open1, open2, ended]));
+      assert.deepEqual(ids(holds.map(({ hold }) => hold)), ids([old, open1, open2, ended]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 59_999, 10)), ids([old]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 60_002, 10)), ids([old, open2, open1]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 60_002, 2)), ids([old, open2]));

@@ -11,6 +11,7 @@ import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
 import type { LimitStore } from '../../src/limits/store.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
 import { Meter, type MeterPorts } from '../../src/metering/meter.ts';
+import { restoredOf } from '../../src/metering/restore.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import type { Scope } from '../support/scope.ts';
 import { DECIDED_MS, entryOf, holdOf, MODELS, spendOf, TABLES, usageOf } from './fixtures.ts';
@@ -32,23 +33,31 @@ export const SETTLED = { requests: 1, tokens: 110, charge: 380, cost: 190, 'in-f
 export const NOTHING = { requests: 0, tokens: 0, charge: 0, cost: 0, 'in-flight': 0 };
 export const EXPIRED = { ...RESERVED, 'in-flight': 0 };
 
-/** A meter over the real memory store and a real SQLite ledger in a directory of its own. */
+/** A meter over the real memory store and a real SQLite ledger, which keeps its counters, in a directory of its own. */
 export class Desk {
   nowMs = DECIDED_MS;
   readonly clock: Clock = { nowMs: () => this.nowMs, monotonicMs: () => this.nowMs };
-  readonly store: MemoryLimitStore;
-  readonly ledger: SqliteLedger;
-  readonly #file: string;
-  meter: Meter;
+  readonly #options: SqliteLedgerOptions;
+  store!: MemoryLimitStore;
+  ledger!: SqliteLedger;
+  meter!: Meter;
 
-  constructor(ledger: SqliteLedger, file: string) {
-    this.ledger = ledger;
-    this.#file = file;
-    this.store = new MemoryLimitStore(this.clock, { settleWithinMs: SETTLE_WITHIN_MS });
-    this.meter = this.newMeter();
+  constructor(options: SqliteLedgerOptions) {
+    this.#options = options;
   }
 
-  /** Another meter on the same store and ledger, as after a restart. */
+  /** Opens the ledger and goes on with what it has kept, as a process does that starts. */
+  async start(): Promise<void> {
+    const store = new MemoryLimitStore(this.clock, { settleWithinMs: SETTLE_WITHIN_MS, isDurable: true });
+    this.store = store;
+    this.ledger = await openSqliteLedger({ ...this.#options, changedCounters: () => store.changes() });
+    const recovered = await this.ledger.recover(this.nowMs - SETTLE_WITHIN_MS);
+    store.restore(restoredOf(recovered));
+    this.meter = this.newMeter();
+    this.meter.resume(recovered);
+  }
+
+  /** Another meter on the same store and ledger, which remembers nothing. */
   newMeter(other: Partial<MeterPorts> = {}): Meter {
     return new Meter({
       store: this.store,
@@ -85,7 +94,7 @@ export class Desk {
   /** Rows of the ledger once all that was queued is on disk. */
   async rows(sql: string, ...values: string[]): Promise<readonly Record<string, unknown>[]> {
     await this.ledger.flush();
-    const db = new DatabaseSync(this.#file, { readOnly: true });
+    const db = new DatabaseSync(this.#options.file, { readOnly: true });
     try {
       return db
         .prepare(sql)
@@ -134,14 +143,14 @@ export class Desk {
 
 export async function openDesk(scope: Scope, options: Omit<SqliteLedgerOptions, 'file'> = {}): Promise<Desk> {
   const dir = await mkdtemp(join(tmpdir(), 'tg-'));
-  const file = join(dir, 'ledger.sqlite');
-  const ledger = await openSqliteLedger({ ...options, file });
+  const desk = new Desk({ ...options, file: join(dir, 'ledger.sqlite') });
   // One hook, because a test runs its hooks in the order they were made: the ledger has to be closed before it goes.
   scope.after(async () => {
-    await ledger.close();
+    await desk.ledger.close();
     await rm(dir, { recursive: true, force: true });
   });
-  return new Desk(ledger, file);
+  await desk.start();
+  return desk;
 }
 
 /** The last entry of a request that used 90 tokens of input and 20 of output: charge 380, cost 190. */

@@ -1,7 +1,7 @@
 /** What happens to a hold that no entry has ended: withdrawn, expired, kept open, restarted, forgotten. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EXPIRED, endEntry, NOTHING, openDesk, SETTLE_WITHIN_MS, SETTLED } from './desk.ts';
+import { EXPIRED, endEntry, NOTHING, openDesk, RESERVED, SETTLE_WITHIN_MS, SETTLED } from './desk.ts';
 import { DECIDED_MS } from './fixtures.ts';
 
 test('a withdrawn hold gives everything back, and still settles if it was served', async (t) => {
@@ -99,9 +99,8 @@ test('an open hold survives a restart', async (t) => {
   const open = await desk.admit({ tags: { cost_center: '4711' } });
   const ended = await desk.admit();
   await desk.meter.take(endEntry(ended));
-  await desk.ledger.flush();
-  desk.meter = desk.newMeter();
-  desk.meter.resume(await desk.ledger.recover(0));
+  await desk.ledger.close();
+  await desk.start();
   assert.equal(desk.meter.counts().open, 1);
   await desk.meter.take(endEntry(open));
   await desk.meter.take(endEntry(ended));
@@ -109,6 +108,18 @@ test('an open hold survives a restart', async (t) => {
   assert.deepEqual(await desk.ends(ended), ['2 settled hold 380 190']);
   assert.deepEqual(await desk.used(), { requests: 2, tokens: 220, charge: 760, cost: 380, 'in-flight': 0 });
   assert.deepEqual([desk.ledger.counts().conflicts, desk.meter.counts().differing], [0, 0]);
+});
+
+test('an open hold gives its slot back after a restart, however long Tollgate was away', async (t) => {
+  const desk = await openDesk(t);
+  const hold = await desk.admit();
+  await desk.ledger.close();
+  desk.nowMs += 2 * SETTLE_WITHIN_MS;
+  await desk.start();
+  assert.deepEqual(await desk.used(), RESERVED);
+  await desk.meter.sweep(desk.nowMs);
+  assert.deepEqual(await desk.used(), EXPIRED);
+  assert.deepEqual(await desk.ends(hold), ['0 unreconciled hold 2202 1102']);
 });
 
 test('at its bound the oldest open hold is forgotten, and settled by its copy', async (t) => {
