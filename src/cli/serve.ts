@@ -3,7 +3,9 @@ import { startApp } from '../app.ts';
 import { TollgateError } from '../core/errors.ts';
 import { endpointText } from '../envoy/endpoint.ts';
 import { loadBundle } from '../policy/bundle.ts';
+import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
+import type { Settings } from '../policy/settings.ts';
 import { createLog } from '../telemetry/log.ts';
 
 /** `tollgate serve`: answers Envoy until SIGTERM or SIGINT. */
@@ -27,6 +29,10 @@ async function serve(dir: string): Promise<void> {
   const log = createLog({ level: settings.log });
   for (const warning of warnings) log.warn({ code: 'bundle_warning' }, formatProblem(warning));
   for (const text of unserved) log.warn({ code: 'not_served_yet' }, text);
+  for (const version of peppersMissing(policy, settings)) {
+    const remedy = `\`tollgate keys pepper FILE\` makes one, \`peppers: { ${version}: FILE }\` in tollgate.yaml names it`;
+    log.warn({ code: 'pepper_missing' }, `keys under pepper \`${version}\` are refused, for there is none: ${remedy}`);
+  }
   const app = await startApp({ policy, settings, log });
   log.info(
     {
@@ -45,6 +51,12 @@ async function serve(dir: string): Promise<void> {
   log.info({ code: 'stopping' }, 'stopping');
   await app.stop();
   log.info({ code: 'stopped' }, 'stopped');
+}
+
+/** Versions that keys were digested under and tollgate.yaml does not name: whoever holds such a key is nobody. */
+function peppersMissing({ keys }: Policy, { peppers }: Settings): ReadonlySet<string> {
+  const missing = [...keys.values()].filter(({ pepper, revoked }) => !revoked && !peppers.has(pepper));
+  return new Set(missing.map(({ pepper }) => pepper));
 }
 
 function stopSignal(): Promise<void> {

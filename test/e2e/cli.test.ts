@@ -346,6 +346,18 @@ describe('serve, where it cannot', need, () => {
     await next.kill('SIGTERM');
   });
 
+  test('keys without any pepper: it serves nobody who holds one, and says so', async (t) => {
+    const bundle = await bundleFor(t);
+    await writeFile(join(bundle, 'tollgate.yaml'), NO_SOCKETS);
+    const child = serve(t, bundle);
+    await child.line(/"code":"serving"/);
+    assert.match(
+      child.output(),
+      /"code":"pepper_missing","msg":"keys under pepper `v1` are refused, .*`tollgate keys pepper FILE` makes one/,
+    );
+    await child.kill('SIGTERM');
+  });
+
   test('a missing pepper: which one, and what makes it', async (t) => {
     const bundle = await bundleFor(t);
     await rm(join(bundle, '..', 'pepper-v1'));
