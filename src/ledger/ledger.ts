@@ -101,8 +101,6 @@ export interface Ledger {
   /** Appends or folds a refusal; answers the decision id of the row that stands for it. */
   refuse(refusal: Refusal): string;
   orphan(orphan: Orphan): void;
-  /** Queues counter states to be written in the same commit as the rows queued before. */
-  counters(rows: readonly CounterRow[]): void;
   /** Keeps a price table under its version, forever. Resolves when committed. */
   keepPrices(version: string, tables: unknown): Promise<void>;
   prices(version: string): Promise<unknown>;

@@ -14,13 +14,20 @@ export interface Segment {
   /** Ends sent without their hold, by place. */
   readonly ends: Map<number, End>;
   readonly counters: Map<string, CounterRow>;
+  /** Full or handed over: rows pushed from now on go to a later one. */
+  isSealed: boolean;
 }
 
 export class RowQueue {
+  readonly #changedCounters: () => readonly CounterRow[];
   readonly #segments: Segment[] = [];
   #rows = 0;
   #opened = 0;
-  #sealed: Segment | undefined;
+
+  /** `changedCounters`: states that changed since it was called last, by what the rows pushed since then stand for. */
+  constructor(changedCounters: () => readonly CounterRow[]) {
+    this.#changedCounters = changedCounters;
+  }
 
   /** Rows that are not on disk yet, in flight or not. */
   get rows(): number {
@@ -43,27 +50,31 @@ export class RowQueue {
   }
 
   push(kind: RowKind, text: string, end?: End): void {
-    let segment = this.#segments.at(-1);
-    if (segment === undefined || segment.rows.length >= SEGMENT_ROWS_MAX || this.#isSealed) segment = this.#open();
+    const segment = this.#tail();
     if (end !== undefined) segment.ends.set(segment.rows.length, end);
     segment.kinds += kind;
     segment.rows.push(text);
     this.#rows += 1;
+    if (segment.rows.length < SEGMENT_ROWS_MAX) return;
+    // Now, not when it is handed over: of a kill between two commits, no counter may be older than the rows it follows.
+    this.takeCounters();
+    segment.isSealed = true;
   }
 
-  /** Counter states for the transaction of the row pushed last; of one counter the last state stands. */
-  counters(rows: readonly CounterRow[]): void {
-    if (rows.length === 0) return;
-    const last = this.#segments.at(-1);
-    const segment = last === undefined || this.#isSealed ? this.#open() : last;
-    for (const row of rows) segment.counters.set(row.counter, row);
+  /** Puts the counter states that changed beside the row pushed last; of one counter the last state stands. */
+  takeCounters(): void {
+    const changed = this.#changedCounters();
+    if (changed.length === 0) return;
+    const { counters } = this.#tail();
+    for (const row of changed) counters.set(row.counter, row);
   }
 
-  /** The oldest segment, sealed: rows pushed from now on go to later ones. The same one until it is dropped. */
+  /** The oldest segment, sealed. The same one until it is dropped. */
   head(): { readonly segment: Segment; readonly batch: Batch } | undefined {
+    if (this.#segments[0]?.isSealed !== true) this.takeCounters();
     const segment = this.#segments[0];
     if (segment === undefined) return undefined;
-    this.#sealed = segment;
+    segment.isSealed = true;
     const counters = [...segment.counters.values()].map((row) => [row.counter, row.state, row.dropAtMs]);
     return { segment, batch: { kinds: segment.kinds, rows: segment.rows, counters: JSON.stringify(counters) } };
   }
@@ -74,12 +85,11 @@ export class RowQueue {
     this.#rows -= segment?.rows.length ?? 0;
   }
 
-  get #isSealed(): boolean {
-    return this.#segments.length === 1 && this.#segments[0] === this.#sealed;
-  }
-
-  #open(): Segment {
-    const segment: Segment = { kinds: '', rows: [], ends: new Map(), counters: new Map() };
+  /** Where the next row goes. */
+  #tail(): Segment {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && !last.isSealed) return last;
+    const segment: Segment = { kinds: '', rows: [], ends: new Map(), counters: new Map(), isSealed: false };
     this.#segments.push(segment);
     this.#opened += 1;
     return segment;

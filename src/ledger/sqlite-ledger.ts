@@ -22,8 +22,9 @@ export interface SqliteLedgerOptions {
   /** How long a commit waits for another process's lock on the file, ms. Default 1000; then it is tried again with backoff. */
   readonly busyMs?: number;
   /**
-   * Called right before rows are handed over: counter states that changed since the last call, to be written in the same
-   * commit. The cheap way to keep counters durable: one state per counter and commit.
+   * Counter states that changed since the last call, to be written in the commit of the rows that stand for the changes.
+   * Called right behind the row that fills a commit, and before one is handed over: in the turn of a change its row has to
+   * follow. The cheap way to keep counters durable: one state per counter and commit. Default: none change.
    */
   readonly changedCounters?: () => readonly CounterRow[];
   /** Told of every failed commit, with words for the log. Rows are kept and tried again. */
@@ -73,8 +74,7 @@ export class SqliteLedger implements Ledger {
   readonly #commitMs: number;
   readonly #queueMax: number;
   readonly #waitMs: number;
-  readonly #changedCounters: () => readonly CounterRow[];
-  readonly #queue = new RowQueue();
+  readonly #queue: RowQueue;
   readonly #folding = new Folding();
   readonly #waiting = new Set<{ upTo: number; done: () => void }>();
   readonly #tally = {
@@ -104,7 +104,7 @@ export class SqliteLedger implements Ledger {
     this.#commitMs = options.commitMs ?? 5;
     this.#queueMax = options.queueMax ?? 100_000;
     this.#waitMs = options.waitMs ?? 10_000;
-    this.#changedCounters = options.changedCounters ?? (() => []);
+    this.#queue = new RowQueue(options.changedCounters ?? (() => []));
   }
 
   hold(hold: Hold): boolean {
@@ -146,12 +146,6 @@ export class SqliteLedger implements Ledger {
     this.#arm();
   }
 
-  counters(rows: readonly CounterRow[]): void {
-    if (this.#closed) return;
-    this.#queue.counters(rows);
-    this.#arm();
-  }
-
   async keepPrices(version: string, tables: unknown): Promise<void> {
     await this.#link.ask({ what: 'keep_prices', version, tables: JSON.stringify(tables) });
   }
@@ -176,6 +170,7 @@ export class SqliteLedger implements Ledger {
 
   async flush(): Promise<void> {
     this.#takeFolds();
+    this.#queue.takeCounters();
     if (this.#queue.segments === 0) return;
     await new Promise<void>((resolve, reject) => {
       const waiter = {
@@ -232,10 +227,7 @@ export class SqliteLedger implements Ledger {
 
   #handOver(): void {
     this.#due = false;
-    if (this.#queue.segments <= 1) {
-      this.#takeFolds();
-      this.#queue.counters(this.#changedCounters());
-    }
+    if (this.#queue.segments <= 1) this.#takeFolds();
     const head = this.#queue.head();
     if (head === undefined) return;
     this.#inFlight = true;

@@ -4,13 +4,16 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { isLedgerId } from '../../src/core/ids.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
-import type { End, Ledger, Line } from '../../src/ledger/ledger.ts';
+import type { CounterRow, End, Ledger, Line } from '../../src/ledger/ledger.ts';
 import { anyHold, anyLines, endOf, holdOf, lineOf, NOON_MS, refusalOf } from '../ledger/rows.ts';
 import type { Scope } from '../support/scope.ts';
 
 /** A ledger on storage of its own, and a look into what it stored. */
 export interface LedgerBench {
-  open(options?: { readonly queueMax?: number }): Promise<Ledger>;
+  open(options?: {
+    readonly queueMax?: number;
+    readonly changedCounters?: () => readonly CounterRow[];
+  }): Promise<Ledger>;
   /** Sums of a decision's lines, as `meter model quantity charge cost`, sorted; without those of nothing. */
   sums(decisionId: string): Promise<readonly string[]>;
   /** Count of the refusal row with this id; undefined: there is none. */
@@ -190,13 +193,13 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
 
     test('counters: the last state stands, the dead are forgotten', async (t) => {
       const { open } = await bench(t);
-      const ledger = await open();
-      ledger.counters([{ counter: 'a', state: '{"used":1}', dropAtMs: NOON_MS + 5 }]);
-      ledger.hold(holdOf(ledger.id));
-      ledger.counters([
+      let changed: readonly CounterRow[] = [{ counter: 'a', state: '{"used":1}', dropAtMs: NOON_MS + 5 }];
+      const ledger = await open({ changedCounters: () => changed });
+      await ledger.flush();
+      changed = [
         { counter: 'a', state: '{"used":2}', dropAtMs: NOON_MS + 9 },
         { counter: 'dead', state: '{}', dropAtMs: NOON_MS - 1 },
-      ]);
+      ];
       await ledger.close();
       const again = await open();
       const { counters } = await again.recover(NOON_MS);

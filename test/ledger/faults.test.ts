@@ -79,20 +79,6 @@ test('a backlog is written in order, over several commits', async (t) => {
   );
 });
 
-test('changed counters go with the rows that changed them', async (t) => {
-  const { open } = await sqliteBench(t);
-  let used = 0;
-  const ledger = await open({
-    changedCounters: () => [{ counter: 'c', state: String(used), dropAtMs: NOON_MS * 2 }],
-  });
-  for (used = 1; used <= 3; used += 1) {
-    ledger.hold(holdOf(ledger.id));
-    await ledger.flush();
-    const { counters } = await ledger.recover(0);
-    assert.equal(counters[0]?.state, String(used));
-  }
-});
-
 test('a row that cannot be booked is listed, and harms no other', async (t) => {
   const { open, listed } = await sqliteBench(t);
   const ledger = await open();
@@ -158,7 +144,7 @@ test('the file is made with its directory, closed to others, and one behind all 
 
 test('reads while it is written, and after it was closed', async (t) => {
   const { file, open } = await sqliteBench(t);
-  const ledger = await open();
+  const ledger = await open({ changedCounters: () => [{ counter: 'c', state: '{}', dropAtMs: NOON_MS * 2 }] });
   const [hold, open1] = [holdOf(ledger.id), holdOf(ledger.id)];
   ledger.hold(hold);
   ledger.hold(open1);
@@ -168,7 +154,6 @@ test('reads while it is written, and after it was closed', async (t) => {
   const refusal = refusalOf(ledger.id);
   ledger.refuse(refusal);
   ledger.refuse(refusalOf(ledger.id));
-  ledger.counters([{ counter: 'c', state: '{}', dropAtMs: NOON_MS * 2 }]);
   await ledger.keepPrices('v1', { currency: 'USD' });
   await ledger.flush();
   const look = (): void => {
