@@ -4,7 +4,11 @@ import type { Route } from '../policy/policy.ts';
 import type { Call } from './call.ts';
 import type { Fault } from './denial.ts';
 
-const JSON_TYPE = /^application\/json[ \t]*(;|$)/i;
+/**
+ * JSON in UTF-8, said or not, and nothing beside it: a provider that heeds another charset reads another body (`+ACI-` is a
+ * quote in UTF-7), and behind a comma may stand another type.
+ */
+const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*(?:charset=(?:utf-?8|"utf-?8")[ \t]*)?)?$/i;
 
 /** The facts of a metered route's body, read by its dialect; undefined on routes that are not metered. */
 export function bodyOf({ headers, body, partialBody }: Call, route: Route): BodyFacts | Fault | undefined {
@@ -15,7 +19,7 @@ export function bodyOf({ headers, body, partialBody }: Call, route: Route): Body
   }
   const type = headers.get('content-type');
   if (type.length !== 1 || !JSON_TYPE.test(type[0]!)) {
-    return { reason: 'content_type_unsupported', message: '`content-type` must be `application/json`' };
+    return { reason: 'content_type_unsupported', message: '`content-type` must be `application/json`, in UTF-8' };
   }
   if (partialBody) return { reason: 'body_partial', message: 'the body was cut by the proxy' };
   if (body.length > route.bodyMaxBytes) {

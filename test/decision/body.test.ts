@@ -67,6 +67,16 @@ const ROWS: readonly [n: number, route: string, asked: Asked, expected: string |
   // A route that is not metered reads no body, whatever it is.
   [41, 'models', json('{'), undefined],
   [42, 'models', { ...encoded('gzip'), ...typed('text/plain'), partialBody: true }, undefined],
+  // A charset that reads other letters from the same bytes, and another type behind a comma.
+  [43, 'chat', typed('application/json; charset="UTF-8"'), 'large'],
+  [44, 'chat', typed('application/json;charset=utf8 '), 'large'],
+  [45, 'chat', typed('application/json;'), 'large'],
+  [46, 'chat', typed('application/json; charset=utf-7'), 'content_type_unsupported'],
+  [47, 'chat', typed('application/json; charset=utf-16le'), 'content_type_unsupported'],
+  [48, 'chat', typed('application/json; charset=utf-8; charset=utf-7'), 'content_type_unsupported'],
+  [49, 'chat', typed('application/json; a=b'), 'content_type_unsupported'],
+  [50, 'chat', typed('application/json; a=b, text/plain'), 'content_type_unsupported'],
+  [51, 'chat', typed('application/json; charset="utf-8'), 'content_type_unsupported'],
 ];
 
 for (const [n, route, asked, expected] of ROWS) {
