@@ -1,43 +1,138 @@
-/** Plan + reserve + conclude in process: one decision from an already decoded call. */
-import type { Awaitable } from '../src/core/units.ts';
+/** One decision in process, from an already decoded call, and the settlement that ends it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Call } from '../src/decision/call.ts';
 import type { Decision } from '../src/decision/decision.ts';
-import { type Figure, measure } from './report.ts';
+import { isFault } from '../src/dialects/dialect.ts';
+import { dialect } from '../src/dialects/dialects.ts';
+import { holdToFields } from '../src/ledger/fields.ts';
+import type { Hold } from '../src/ledger/hold.ts';
+import type { LogEntry } from '../src/metering/entry.ts';
+import type { Nested } from './bundle.ts';
+import { askedOf, decodeOurs, requestOf } from './grpc-handlers.ts';
+import { type Bar, type BenchOptions, type Figure, figureOf, measure } from './report.ts';
+import { openRig, type Rig, type RigOptions } from './rig.ts';
 
-export interface DecideCase {
-  /** Stands in the table, for example `5 nested limits`. */
-  readonly name: string;
-  /** Calls to decide, round and round; all must be allowed. */
-  readonly calls: readonly Call[];
-  decide(call: Call): Awaitable<Decision>;
-  /** Gives back what an allowed call holds, so that the next ones find room. Not timed. */
-  release(decision: Decision): void;
-  readonly bar?: string;
-}
-
-/** Decisions in one sample. */
+/** Decisions in one sample, and in one commit of what they changed. */
 const BATCH = 64;
+/** Decisions of one turn, one turn each 5 ms: 5,000 a second, well below what the writer takes. */
+const TURN_DECISIONS = 25;
+const TURN_MS = 5;
+const TURNS = 40;
 
-/** Decides each case's calls. Throws where a decision is not at hand at once, or is not an allow. */
-export async function benchDecide(cases: readonly DecideCase[]): Promise<readonly Figure[]> {
+/** Decisions with 1 and 5 nested limits, in memory alone and with the ledger's writer behind them; and a settlement. */
+export async function benchDecide(options: BenchOptions): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
-  for (const { name, calls, decide, release, bar } of cases) {
-    const decisions: Decision[] = [];
-    let next = 0;
-    const one = (): void => {
-      const decision = decide(calls[next++ % calls.length]!);
-      if (decision instanceof Promise) throw new Error(`case \`${name}\` had to wait`);
-      decisions.push(decision);
-    };
-    const giveBack = (): void => {
-      for (const decision of decisions) {
-        if (decision.outcome === 'deny') throw new Error(`case \`${name}\` was refused: ${decision.message}`);
-        release(decision);
-      }
-      decisions.length = 0;
-    };
-    const options = { batch: BATCH, after: giveBack, ...(bar === undefined ? {} : { bar }) };
-    figures.push(await measure(`decide in process, ${name}`, one, options));
+  for (const nested of [1, 5] as const) {
+    const bar: Bar | undefined = nested === 5 ? { most: 10 } : undefined;
+    const about = { name: `${nested} nested limit${nested === 1 ? '' : 's'}`, bar, ...options };
+    figures.push(...(await withRig({ nested, ledger: 'none' }, (rig) => alone(rig, about))));
+    figures.push(await withRig({ nested, ledger: 'sqlite' }, (rig) => asServed(rig, about)));
   }
   return figures;
+}
+
+interface About extends BenchOptions {
+  readonly name: string;
+  readonly bar: Bar | undefined;
+}
+
+async function withRig<T>(
+  options: RigOptions & { readonly nested: Nested },
+  run: (rig: Rig) => Promise<T>,
+): Promise<T> {
+  const rig = await openRig(options);
+  try {
+    return await run(rig);
+  } finally {
+    await rig.close();
+  }
+}
+
+/** The same call again and again, as Envoy would ask it; without a deadline. */
+function callOf(rig: Rig): Call {
+  return { ...decodeOurs(requestOf(askedOf(rig))), deadlineMs: Number.POSITIVE_INFINITY };
+}
+
+async function alone(rig: Rig, { name, bar, quick }: About): Promise<Figure[]> {
+  const call = callOf(rig);
+  const facts = dialect('openai-chat')!.read(call.body);
+  if (isFault(facts)) throw new Error(facts.message);
+  const timeMs = quick ? 200 : 1500;
+  const inBatches = (one: () => unknown) => {
+    let done = 0;
+    return () => {
+      one();
+      if (++done % BATCH === 0) rig.changes();
+    };
+  };
+  const decided = await measure(
+    `decide(call), ${name}, body of ${call.body.length} B`,
+    inBatches(() => allowed(rig.decide(call))),
+    { batch: BATCH, after: rig.release, timeMs, bar },
+  );
+  const withoutScan = await measure(
+    `identify + plan + reserve + conclude, ${name}`,
+    inBatches(() => rig.decideFacts(call.headers, facts)),
+    { batch: BATCH, after: rig.release, timeMs, bar },
+  );
+  let entries: LogEntry[] = [];
+  const prepare = (): void => {
+    entries = Array.from({ length: BATCH }, () => entryOf(allowed(rig.decide(call))));
+  };
+  prepare();
+  const settled = await measure(
+    `settle and book one access-log entry, ${name}`,
+    inBatches(() => rig.take(entries.pop()!)),
+    { batch: BATCH, after: prepare, timeMs: timeMs / 2 },
+  );
+  return [decided, withoutScan, settled];
+}
+
+/** CPU of the main thread at a steady pace, with all it does to hand rows and counters to the writer. */
+async function asServed(rig: Rig, { name, bar, quick }: About): Promise<Figure> {
+  const call = callOf(rig);
+  const samples: number[] = [];
+  const rounds = quick ? 2 : 10;
+  for (let round = -2; round < rounds; round++) {
+    const before = process.threadCpuUsage();
+    for (let turn = 0; turn < TURNS; turn++) {
+      for (let i = 0; i < TURN_DECISIONS; i++) allowed(rig.decide(call));
+      await sleep(TURN_MS);
+    }
+    const { user, system } = process.threadCpuUsage(before);
+    // The first rounds warm up.
+    if (round >= 0) samples.push((user + system) / (TURNS * TURN_DECISIONS));
+    rig.release();
+    await rig.ledger?.flush();
+  }
+  return figureOf(samples, { name: `decide(call), ${name}, handing over to SQLite, main thread`, unit: 'µs', bar });
+}
+
+function allowed(decision: Decision | Promise<Decision>): Hold {
+  if (decision instanceof Promise) throw new Error('a decision had to wait');
+  if (decision.outcome === 'deny') throw new Error(`the call is refused: ${decision.message}`);
+  return decision.hold;
+}
+
+/** The end of a request that the provider answered with usage. */
+function entryOf(hold: Hold): LogEntry {
+  return {
+    kind: 'end',
+    decision: new Map(holdToFields(hold)),
+    usage: new Map<string, string | number>([
+      ['model', hold.model ?? ''],
+      ['prompt_tokens', 400],
+      ['completion_tokens', 200],
+    ]),
+    status: 200,
+    details: 'via_upstream',
+    clientGone: false,
+    attempts: 1,
+    upstreamBytes: 2500,
+    firstByte: true,
+    responseBytes: 1200,
+    responseContentType: 'application/json',
+    startMs: hold.decidedAtMs,
+    durationMs: 900,
+  };
 }

@@ -11,6 +11,7 @@ import type { UnaryMethod } from '../src/envoy/rpc.ts';
 import { readCheckRequest } from '../src/envoy/wire/check-request.ts';
 import { encodeCheckResponse } from '../src/envoy/wire/check-response.ts';
 import { holdToFields } from '../src/ledger/fields.ts';
+import { chatBody } from './scan.ts';
 
 const PROTOS = new URL('../protos/', import.meta.url).pathname;
 const PATH = `/${AUTHORIZATION}/Check`;
@@ -22,6 +23,18 @@ export interface Asked {
   readonly path: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
+}
+
+/** Bytes of the body that is asked with everywhere but in `scan`: a short conversation. */
+const BODY_BYTES = 2048;
+
+/** A chat call of the bench's caller. */
+export function askedOf({ authorization }: { readonly authorization: string }): Asked {
+  const headers = [
+    ['authorization', authorization],
+    ['content-type', 'application/json'],
+  ] as const;
+  return { path: '/v1/chat/completions', headers, body: chatBody(BODY_BYTES) };
 }
 
 type Check = MethodDefinition<object, object>;
@@ -83,21 +96,11 @@ export function decodeOurs(request: Uint8Array): Call {
   return call;
 }
 
-/**
- * The whole of Tollgate behind the wire. Decisions are put into `made`, to be released when nobody measures; a refusal ends
- * the bench, for it would be cheaper than an allow.
- */
-export function tollgate(decide: Decide, made: Decision[]): UnaryMethod {
+/** The whole of Tollgate behind the wire, as app.ts registers it. */
+export function tollgate(decide: Decide): UnaryMethod {
   const ledgerId = newLedgerId();
-  const keep = (decision: Decision): Decision => {
-    made.push(decision);
-    return decision;
-  };
   return serveCheck({
-    decide: (call) => {
-      const decided = decide(call);
-      return decided instanceof Promise ? decided.then(keep) : keep(decided);
-    },
+    decide,
     withdraw: () => {},
     holdToFields,
     clock: systemClock,
