@@ -123,7 +123,7 @@ function fits(fields: readonly (readonly [string, string])[]): boolean {
 
 /**
  * Reads what `holdToFields` wrote. Undefined for anything else: a missing field, an outcome other than `allow`, an id that is
- * not ours in form, a number, word or list that does not read exactly. Never throws. What does not travel is empty: `trace`
+ * not ours in form or was not minted when it says it was decided, a number, word or list that does not read exactly. Never throws. What does not travel is empty: `trace`
  * and `observed`; so are `spends` if they were omitted.
  */
 export function holdFromFields(fields: ReadonlyMap<string, string>): Hold | undefined {
@@ -142,12 +142,13 @@ export function holdFromFields(fields: ReadonlyMap<string, string>): Hold | unde
   const spends = omitted ? [] : spendsOf(get('spends'));
   const tags = tagsOf(get('tags'));
   if (get('outcome') !== 'allow' || get('reason') !== '' || (omitted && get('spends') !== '')) return undefined;
-  if (parseDecisionId(get('decision_id')) === undefined) return undefined;
   if (account === '' || get('credential') === '' || get('class') === '' || get('route') === '') return undefined;
   if (confidence === undefined || mode === undefined || stream === undefined || billEstimated === undefined) {
     return undefined;
   }
   if (decidedAtMs === undefined || expiresAtMs === undefined || estimate === undefined) return undefined;
+  // The book takes its time from these: a decision of another year would be billed there, and make counters look dead.
+  if (parseDecisionId(get('decision_id'))?.mintedAtMs !== decidedAtMs || expiresAtMs < decidedAtMs) return undefined;
   if (spends === undefined || tags === undefined || omitted === undefined) return undefined;
   return {
     decisionId: get('decision_id'),

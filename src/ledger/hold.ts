@@ -37,6 +37,7 @@ export interface TracedCandidate {
 /** Facts common to every row about an identified caller. Copies, so that a row needs no bundle to be read. */
 export interface DecisionFacts {
   readonly decisionId: string;
+  /** The time of the id's UUID, epoch ms: a decision is minted when it is made. */
   readonly decidedAtMs: number;
   readonly account: string;
   readonly customer: string;

@@ -172,7 +172,6 @@ export class Meter {
   /** A settlement that the store does not take is the store's loss alone: the reservation expires there. */
   #settle({ end, settlements }: Bill, done: (charged: Charged) => void): Awaitable<void> {
     const { decisionId, rank, hold } = end;
-    const mintedAt = parseDecisionId(decisionId)?.mintedAtMs ?? hold.decidedAtMs;
     const failed = (): void => {
       this.#counts.storeFailed++;
       done(keptOf(hold));
@@ -183,7 +182,8 @@ export class Meter {
     };
     let answer: Awaitable<SettleAnswer>;
     try {
-      answer = this.#ports.store.settle(decisionId, { mintedAt, rank, customer: hold.customer }, settlements);
+      const { decidedAtMs: mintedAt, customer } = hold;
+      answer = this.#ports.store.settle(decisionId, { mintedAt, rank, customer }, settlements);
     } catch {
       return failed();
     }

@@ -1,4 +1,3 @@
-import { parseDecisionId } from '../core/ids.ts';
 import type { Recovered } from '../ledger/ledger.ts';
 import type { Snapshot } from '../limits/restore.ts';
 import { refOf } from './settlement.ts';
@@ -9,7 +8,7 @@ export function restoredOf({ counters, holds }: Recovered): Snapshot {
     counters,
     reservations: holds.map(({ hold, ended }) => ({
       id: hold.decisionId,
-      mintedAt: parseDecisionId(hold.decisionId)?.mintedAtMs ?? hold.decidedAtMs,
+      mintedAt: hold.decidedAtMs,
       expiresAt: hold.expiresAtMs,
       customer: hold.customer,
       spends: hold.spends.map((spend) => ({ ...refOf(spend), limit: spend.limit, reserved: spend.reserved })),

@@ -9,7 +9,7 @@ import {
   holdToFields,
 } from '../../src/ledger/fields.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
-import { anyHold, holdOf } from './rows.ts';
+import { anyHold, holdOf, NOON_MS } from './rows.ts';
 
 const LEDGER = 'abcdefgh';
 const bytesOf = (fields: readonly (readonly [string, string])[]): number =>
@@ -88,6 +88,9 @@ describe('what is not ours is not read', () => {
     ['decided_at_ms', '-1'],
     ['decided_at_ms', '01'],
     ['decided_at_ms', '1e3'],
+    ['decided_at_ms', String(NOON_MS + 1)],
+    ['decided_at_ms', '9007199254740991'],
+    ['expires_at_ms', String(NOON_MS - 1)],
     ['expires_at_ms', ' 1'],
     ['expires_at_ms', '9007199254740992'],
     ['expires_at_ms', '99999999999999999'],

@@ -72,7 +72,8 @@ export class Desk {
 
   /** A hold of this ledger, reserved in the store as a decision does it. Not yet given to the meter. */
   async reserve(some: Partial<Hold> = {}): Promise<Hold> {
-    const hold = holdOf({ decisionId: mintDecisionId(this.ledger.id, this.nowMs), spends: SPENDS, ...some });
+    const decisionId = mintDecisionId(this.ledger.id, this.nowMs);
+    const hold = holdOf({ decisionId, decidedAtMs: this.nowMs, spends: SPENDS, ...some });
     const answer = await this.store.reserve(this.#askOf(hold));
     if (answer.outcome !== 'admitted') throw new Error(`expected \`admitted\`, got \`${answer.outcome}\``);
     return hold;

@@ -49,12 +49,10 @@ export const MODELS: ModelCatalog = {
   answered: (name) => BY_NAME.get(name.replace(/-2026-.*$/, '')),
 };
 
-let minted = 0;
-
 /** A hold of 100 tokens in and up to 200 out, decided at DECIDED_MS. Each has an id of its own. */
 export function holdOf(some: Partial<Hold> = {}): Hold {
   return {
-    decisionId: mintDecisionId(LEDGER_ID, DECIDED_MS + minted++),
+    decisionId: mintDecisionId(LEDGER_ID, some.decidedAtMs ?? DECIDED_MS),
     decidedAtMs: DECIDED_MS,
     account: 'acme/search',
     customer: 'acme',

@@ -143,12 +143,9 @@ test('where hold and copy differ the hold wins and the end is flagged', async (t
 test('what is not ours becomes an orphan and moves nothing', async (t) => {
   const desk = await openDesk(t);
   const ours = await desk.reserve();
-  const future = await (async () => {
-    desk.nowMs += 2 * 86_400_000;
-    const { decisionId } = holdOf({ decisionId: (await desk.reserve({ spends: [] })).decisionId });
-    desk.nowMs = DECIDED_MS;
-    return holdOf({ decisionId });
-  })();
+  desk.nowMs += 2 * 86_400_000;
+  const future = await desk.reserve({ spends: [] });
+  desk.nowMs = DECIDED_MS;
   const before = await desk.used();
   const entries = [
     endEntry(holdOf({ decisionId: 'zzzzzzzz-0191e2a0-0000-7000-8000-000000000000' })),
@@ -165,6 +162,9 @@ test('what is not ours becomes an orphan and moves nothing', async (t) => {
       ]),
     }),
     endEntry(future),
+    endEntry(ours, {
+      decision: new Map<string, string>(holdToFields(ours)).set('decided_at_ms', '9007199254740991'),
+    }),
   ];
   for (const entry of entries) await desk.meter.take(entry);
   assert.deepEqual(await desk.used(), before);
@@ -177,6 +177,7 @@ test('what is not ours becomes an orphan and moves nothing', async (t) => {
     { why: 'minted in the future', size: 45 },
   ]);
   assert.deepEqual(await desk.rows('SELECT * FROM ends'), []);
+  assert.notDeepEqual(await desk.rows('SELECT * FROM counters'), []);
 });
 
 test('only the end of an allowed request is billed', async (t) => {
