@@ -2,12 +2,13 @@
  * Memory of a whole Tollgate at rest, and with 500,000 live counters: while they are counted, and after a restart. Run as a
  * program it is the child process that makes the counters.
  */
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { systemClock } from '../src/core/clock.ts';
 import { mintDecisionId } from '../src/core/ids.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite-ledger.ts';
@@ -20,7 +21,7 @@ import { writeBenchBundle } from './bundle.ts';
 import { startProgram } from './child.ts';
 import { type BenchOptions, type Figure, figureOf } from './report.ts';
 
-const MAIN = new URL('../src/cli/main.ts', import.meta.url).pathname;
+const ROOT = new URL('..', import.meta.url).pathname;
 const SPENDS_EACH = 5;
 /** What a process has just done must have settled: rows on disk, a sweep or two of the store. */
 const REST_MS = 2_500;
@@ -34,23 +35,36 @@ export async function benchMemory({ quick }: BenchOptions): Promise<readonly Fig
   const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
   try {
     const { path } = await writeBenchBundle(dir, 5);
-    const atRest = await served(path);
+    const built = await build(join(dir, 'built'));
+    const fromSource = await served(join(ROOT, 'src/cli/main.ts'), path);
+    const atRest = await served(built, path);
     const counting = await countingIn(path, counters);
-    const restarted = await served(path);
+    const restarted = await served(built, path);
     const with500k = quick ? {} : { bar: { most: 256 } };
     const live = `${(counters / 1000).toFixed(0)}k live counters`;
     return [
-      figureOf([atRest], { name: 'memory of `serve` at rest', unit: 'MB', bar: { most: 150 } }),
+      figureOf([atRest], { name: 'memory of `serve` at rest, as built', unit: 'MB', bar: { most: 150 } }),
+      figureOf([fromSource], { name: 'memory of `serve` at rest, from source', unit: 'MB', bar: { most: 150 } }),
       figureOf([counting], { name: `memory with ${live}, as they are made`, unit: 'MB', ...with500k }),
-      figureOf([restarted], { name: `memory of \`serve\` with ${live}, restarted`, unit: 'MB', ...with500k }),
+      figureOf([restarted], { name: `memory of \`serve\` with ${live}, restarted, as built`, unit: 'MB', ...with500k }),
     ];
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function served(bundle: string): Promise<number> {
-  const program = await startProgram([MAIN, 'serve', '--config', bundle], /"code":"serving"/);
+/** Compiles the sources as the published package has them; answers its command. */
+async function build(dir: string): Promise<string> {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  const words = ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(dir, 'dist'), '--declaration', 'false'];
+  await promisify(execFile)(process.execPath, [tsc, ...words]);
+  await symlink(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
+  await writeFile(join(dir, 'package.json'), '{"type": "module"}');
+  return join(dir, 'dist/cli/main.js');
+}
+
+async function served(command: string, bundle: string): Promise<number> {
+  const program = await startProgram([command, 'serve', '--config', bundle], /"code":"serving"/);
   try {
     await sleep(REST_MS);
     return await residentMb(program.pid);
