@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../src/core/clock.ts';
+import type { Awaitable } from '../../src/core/units.ts';
 import type { Call } from '../../src/decision/call.ts';
 import { Decider, type DeciderPorts } from '../../src/decision/check.ts';
 import type { Allow, Decision, Deny } from '../../src/decision/decision.ts';
@@ -61,6 +62,12 @@ export function callerOf(policy: Policy, key = 'acmekey'): Principal | IdentityR
   return judgeKey(found, policy.environment, NOW_MS);
 }
 
+export interface DeskOptions {
+  readonly store?: MemoryLimitStoreOptions;
+  /** What stands in another place than the desk's own. */
+  readonly ports?: (desk: Desk) => Partial<DeciderPorts>;
+}
+
 /** A decider over a real policy and a real memory store, at a time that the test tells. */
 export class Desk {
   nowMs = NOW_MS;
@@ -73,10 +80,7 @@ export class Desk {
   #caller: Principal | IdentityRefusal;
   readonly #decider: Decider;
 
-  constructor(
-    policy: Policy,
-    { store, ...ports }: Partial<Omit<DeciderPorts, 'store'>> & { store?: MemoryLimitStoreOptions } = {},
-  ) {
+  constructor(policy: Policy, { store, ports }: DeskOptions = {}) {
     this.policy = policy;
     this.store = new MemoryLimitStore(this.clock, { isDurable: true, ...store });
     this.#caller = callerOf(policy);
@@ -94,15 +98,19 @@ export class Desk {
         return refusal.decisionId;
       },
       expiryGraceMs: 60_000,
-      ...ports,
+      ...ports?.(this),
     });
   }
 
   decide(asked: Asked = {}): Decision {
-    this.#caller = callerOf(this.policy, asked.key);
-    const decision = this.#decider.decide(callOf(asked));
+    const decision = this.decideLater(asked);
     assert.ok(!(decision instanceof Promise), 'the memory store answers at once');
     return decision;
+  }
+
+  decideLater(asked: Asked = {}): Awaitable<Decision> {
+    this.#caller = callerOf(this.policy, asked.key);
+    return this.#decider.decide(callOf(asked));
   }
 
   allow(asked: Asked = {}): Allow {
@@ -131,10 +139,6 @@ export class Desk {
 }
 
 /** A desk with a bundle of these parts. */
-export async function deskOf(
-  scope: Scope,
-  parts: BundleParts = {},
-  ports: ConstructorParameters<typeof Desk>[1] = {},
-): Promise<Desk> {
-  return new Desk(await policyOf(scope, parts), ports);
+export async function deskOf(scope: Scope, parts: BundleParts = {}, options: DeskOptions = {}): Promise<Desk> {
+  return new Desk(await policyOf(scope, parts), options);
 }
