@@ -29,11 +29,14 @@ export function chargeUp(items: readonly Item[]): number {
 
 /** One ledger line's charge: quantity·price/10⁶, half to even, exact. */
 export function chargeHalfEven({ quantity, price }: Item): bigint {
-  const product = BigInt(quantity) * BigInt(price);
-  const whole = product / 1_000_000n;
-  const rest = product % 1_000_000n;
-  if (rest > 500_000n || (rest === 500_000n && whole % 2n === 1n)) return whole + 1n;
-  return whole;
+  return halfEven({ dividend: BigInt(quantity) * BigInt(price), divisor: 1_000_000n });
+}
+
+/** The quotient, rounded to the nearest integer and to the even one of two. `dividend` ≥ 0, `divisor` > 0. */
+export function halfEven({ dividend, divisor }: { readonly dividend: bigint; readonly divisor: bigint }): bigint {
+  const whole = dividend / divisor;
+  const twice = (dividend % divisor) * 2n;
+  return twice > divisor || (twice === divisor && whole % 2n === 1n) ? whole + 1n : whole;
 }
 
 /**
@@ -42,12 +45,9 @@ export function chargeHalfEven({ quantity, price }: Item): bigint {
  */
 export function formatMoney(amount: bigint, options: { decimals: number; places?: number }): string {
   const places = options.places ?? options.decimals;
-  const step = 10n ** BigInt(options.decimals - places);
   const negative = amount < 0n;
-  const absolute = negative ? -amount : amount;
-  let shown = absolute / step;
-  const twice = (absolute % step) * 2n;
-  if (twice > step || (twice === step && shown % 2n === 1n)) shown += 1n;
+  const divisor = 10n ** BigInt(options.decimals - places);
+  const shown = halfEven({ dividend: negative ? -amount : amount, divisor });
   const digits = shown.toString().padStart(places + 1, '0');
   const text = places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`;
   return negative && shown !== 0n ? `-${text}` : text;

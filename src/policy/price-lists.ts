@@ -1,6 +1,6 @@
 /** plans.yaml's prices and costs, resolved to integers: money units per million tokens. */
-import type { Meter } from '../core/units.ts';
-import { METERS } from '../core/units.ts';
+import { halfEven } from '../core/money.ts';
+import { METERS, type Meter } from '../core/units.ts';
 import { DECIMALS } from './amount.ts';
 import type { Document } from './documents.ts';
 import { refer } from './names.ts';
@@ -97,20 +97,13 @@ function discounted(table: Table, discount: string): Table {
         const prices: Partial<Record<Meter, number>> = {};
         for (const meter of METERS) {
           const price = row.prices[meter];
-          if (price !== undefined) prices[meter] = Number(halfEven(BigInt(price) * kept, WHOLE));
+          if (price !== undefined) prices[meter] = Number(halfEven({ dividend: BigInt(price) * kept, divisor: WHOLE }));
         }
         return Object.freeze({ ...row, prices: Object.freeze(prices) });
       }),
     );
   }
   return Object.freeze(result);
-}
-
-/** dividend / divisor, half to even; both ≥ 0. */
-export function halfEven(dividend: bigint, divisor: bigint): bigint {
-  const whole = dividend / divisor;
-  const twice = (dividend % divisor) * 2n;
-  return twice > divisor || (twice === divisor && whole % 2n === 1n) ? whole + 1n : whole;
 }
 
 interface Site {

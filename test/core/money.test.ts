@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { chargeHalfEven, chargeUp, formatMoney, type Item } from '../../src/core/money.ts';
+import { chargeHalfEven, chargeUp, formatMoney, halfEven, type Item } from '../../src/core/money.ts';
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const MILLION = 1_000_000n;
@@ -111,22 +111,27 @@ describe('charge of a ledger line, half to even', () => {
   }
 
   test('6 is the nearest, and the even one of two', () => {
-    fc.assert(
-      fc.property(
+    const charge = fc
+      .tuple(
         fc.maxSafeNat(),
         fc.oneof(
           fc.maxSafeNat(),
           fc.nat({ max: 20 }).map((n) => n * 500_000),
         ),
-        (quantity, price) => {
-          const exact = BigInt(quantity) * BigInt(price);
-          const charge = chargeHalfEven({ quantity, price });
-          const twiceOff = 2n * (charge * MILLION - exact);
-          assert.ok(twiceOff <= MILLION && twiceOff >= -MILLION);
-          if (twiceOff === MILLION || twiceOff === -MILLION) assert.equal(charge % 2n, 0n);
-        },
-      ),
-      { seed: 3, numRuns: 2000 },
+      )
+      .map(([quantity, price]) => ({ dividend: BigInt(quantity) * BigInt(price), divisor: MILLION }));
+    const quotient = fc.record({
+      dividend: fc.bigInt({ min: 0n, max: 10n ** 20n }),
+      divisor: fc.oneof(fc.bigInt({ min: 1n, max: 12n }), fc.bigInt({ min: 1n, max: 10n ** 7n })),
+    });
+    fc.assert(
+      fc.property(fc.oneof(charge, quotient), ({ dividend, divisor }) => {
+        const rounded = halfEven({ dividend, divisor });
+        const twiceOff = 2n * (rounded * divisor - dividend);
+        assert.ok(twiceOff <= divisor && twiceOff >= -divisor);
+        if (twiceOff !== 0n && twiceOff % divisor === 0n) assert.equal(rounded % 2n, 0n);
+      }),
+      { seed: 3, numRuns: 3000 },
     );
   });
 });

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import fc from 'fast-check';
 import type { PriceTables } from '../../src/policy/policy.ts';
-import { halfEven } from '../../src/policy/price-lists.ts';
 import { loadWith, policyOf } from './bundles.ts';
 
 async function tables(t: TestContext, prices: string): Promise<PriceTables> {
@@ -102,20 +100,4 @@ test('the price version is of the prices alone', async (t) => {
   const other = await loadWith(t, { 'models.yaml': 'owner: x@acme.example\nproviders: {}\nmodels: {}\n' });
   assert.notEqual(base.version, other.version);
   assert.equal(policyOf(base).priceVersion, policyOf(other).priceVersion);
-});
-
-test('property: half-even is the nearest integer, and the even one of two', () => {
-  fc.assert(
-    fc.property(
-      fc.bigInt({ min: 0n, max: 10n ** 20n }),
-      fc.bigInt({ min: 1n, max: 10n ** 7n }),
-      (dividend, divisor) => {
-        const rounded = halfEven(dividend, divisor);
-        const twice = 2n * (dividend - rounded * divisor);
-        const off = twice < 0n ? -twice : twice;
-        return off < divisor || (off === divisor && rounded % 2n === 0n);
-      },
-    ),
-    { seed: 20260703, numRuns: 1000 },
-  );
 });
