@@ -22,7 +22,10 @@ export interface DryAnswer {
   readonly refusal: Refusal | undefined;
 }
 
-/** Decides as `serve` would, by the same code, and changes nothing: the question to the store is dry, no row is written. */
+/**
+ * Decides as `serve` would, by the same code, and changes nothing: the question to the store is dry, no row is written. What
+ * is overdue still counts, since ending it would change something.
+ */
 export async function decideDry({ call, policy, caller, store, clock }: DryQuestion): Promise<DryAnswer> {
   let refusal: Refusal | undefined;
   const decider = new Decider({

@@ -4,6 +4,7 @@ import type { Awaitable } from '../../src/core/units.ts';
 import type { Call } from '../../src/decision/call.ts';
 import { Decider, type DeciderPorts } from '../../src/decision/check.ts';
 import type { Allow, Decision, Deny } from '../../src/decision/decision.ts';
+import { type DryAnswer, decideDry } from '../../src/decision/dry.ts';
 import { judgeKey } from '../../src/identity/identify.ts';
 import type { HeaderView, IdentityRefusal, Principal } from '../../src/identity/principal.ts';
 import type { Hold, Refusal } from '../../src/ledger/hold.ts';
@@ -113,6 +114,12 @@ export class Desk {
     return this.#decider.decide(callOf(asked));
   }
 
+  /** What would be decided. */
+  dry(asked: Asked = {}): Promise<DryAnswer> {
+    const { policy, store, clock } = this;
+    return decideDry({ call: callOf(asked), policy, caller: callerOf(policy, asked.key), store, clock });
+  }
+
   allow(asked: Asked = {}): Allow {
     const decision = this.decide(asked);
     assert.ok(decision.outcome === 'allow', JSON.stringify(decision));
@@ -136,6 +143,12 @@ export class Desk {
       hold.spends.map((spend) => ({ ref: refOf(spend), actual: used[spend.unit] ?? 0 })),
     );
   }
+}
+
+/** All of a decision that two alike ones share: no id, and no expiry, which nothing waits for in a dry one. */
+export function essence(decision: Decision): object {
+  if (decision.outcome === 'deny') return { ...decision, decisionId: '' };
+  return { ...decision, hold: { ...decision.hold, decisionId: '', expiresAtMs: 0 } };
 }
 
 /** A desk with a bundle of these parts. */
