@@ -15,30 +15,28 @@ export function alignedTable(
   rows: readonly Cells[],
   totals: readonly Cells[] = [],
 ): string {
-  const shown = [
-    columns.map((column) => column.name),
-    ...rows.map((row) =>
-      row.map((cell, at) => (columns[at]?.kind === 'text' ? printable(cell === '' ? '-' : cell) : cell)),
-    ),
-    ...totals.map((row) => row.map(printable)),
-  ];
-  const widths = columns.map((_, at) => Math.max(...shown.map((cells) => cells[at]?.length ?? 0)));
+  const isText = (at: number): boolean => columns[at]?.kind === 'text';
+  const head = columns.map(({ name }) => name);
+  const body = rows.map((row) => row.map((cell, at) => (isText(at) ? printable(cell === '' ? '-' : cell) : cell)));
+  const sums = totals.map((row) => row.map(printable));
+  const widths = head.map((name) => name.length);
+  for (const cells of [...body, ...sums]) {
+    for (const [at, cell] of cells.entries()) widths[at] = Math.max(widths[at]!, cell.length);
+  }
   const print = (cells: Cells): string =>
     cells
-      .map((cell, at) => (columns[at]?.kind === 'text' ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
+      .map((cell, at) => (isText(at) ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
       .join('  ')
       .trimEnd();
   const rule = widths.map((width) => '-'.repeat(width)).join('  ');
-  const [head, ...body] = shown.map(print) as [string, ...string[]];
-  const parts = [head, rule, ...body.slice(0, rows.length)];
-  if (totals.length > 0) parts.push(rule, ...body.slice(rows.length));
-  return `${parts.join('\n')}\n`;
+  const below = sums.length > 0 ? [rule, ...sums.map(print)] : [];
+  return `${[print(head), rule, ...body.map(print), ...below].join('\n')}\n`;
 }
 
-/** Text for a terminal: control, format and separator characters as `\uXXXX`. */
+/** Text for a terminal: control, format and separator characters as `\uXXXX`, those beyond U+FFFF as `\u{XXXXX}`. */
 export function printable(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (char) => {
+    const code = char.codePointAt(0)!.toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 }

@@ -77,7 +77,7 @@ function withoutZeros(
     const places = text.includes('.') ? text.length - text.indexOf('.') - 1 : 0;
     return Math.min(Math.max(places - 2, 0), /0*$/.exec(text)![0].length);
   });
-  const cut = Math.min(...spare);
+  const cut = spare.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY);
   const shorten = (cells: Cells): Cells =>
     cells.map((cell, at) => (isMoney(at) && cut > 0 ? cell.slice(0, -cut) : cell));
   return [rows.map(shorten), totals.map(shorten)];
