@@ -1,6 +1,5 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 
-const LEDGER_ID = /^[a-z2-7]{8}$/;
 const DECISION_ID = /^([a-z2-7]{8})-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
@@ -9,10 +8,6 @@ export function newLedgerId(): string {
   let id = '';
   for (const byte of randomBytes(8)) id += ALPHABET[byte & 31];
   return id;
-}
-
-export function isLedgerId(text: string): boolean {
-  return LEDGER_ID.test(text);
 }
 
 const POOL_BYTES = 1024 * 10;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { isLedgerId, mintDecisionId, newLedgerId, parseDecisionId } from '../../src/core/ids.ts';
+import { mintDecisionId, newLedgerId, parseDecisionId } from '../../src/core/ids.ts';
 
 const LEDGER = 'abcdefg7';
 /** 2^48 − 1: the last millisecond that a UUIDv7 holds. */
@@ -14,23 +14,6 @@ describe('ledger id', () => {
     for (const id of ids) assert.match(id, /^[a-z2-7]{8}$/);
     assert.equal(new Set(ids).size, 1000);
   });
-
-  const NEAR_MISSES = [
-    '',
-    'abcdefg',
-    'abcdefgh2',
-    'ABCDEFGH',
-    'abcdefg1',
-    'abcdefg8',
-    'abcdefg0',
-    'abcdef-2',
-    'abcdefg\n',
-    ' abcdefg',
-  ];
-  for (const [i, text] of NEAR_MISSES.entries()) {
-    test(`2.${i + 1} ${JSON.stringify(text)} is none`, () => assert.equal(isLedgerId(text), false));
-  }
-  test('3 what is made is one', () => assert.equal(isLedgerId(newLedgerId()), true));
 });
 
 describe('decision id', () => {
