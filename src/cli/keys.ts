@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { parse } from 'yaml';
+import { dayOf } from '../core/day.ts';
 import { TollgateError } from '../core/errors.ts';
 import { alignedTable, type Column } from '../core/table.ts';
 import { mintApiKey } from '../identity/api-key.ts';
@@ -212,10 +213,6 @@ function stateOf(key: ApiKey, policy: Policy, nowMs: number): string {
   if (nowMs >= key.expiresMs) return 'expired';
   if (nowMs < key.createdMs) return 'not yet valid';
   return policy.account(key.account) === undefined ? 'account unknown' : 'active';
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }
 
 const COLUMNS = ['id', 'account', 'class', 'kind', 'owner', 'created', 'expires', 'state'] as const;

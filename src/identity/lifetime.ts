@@ -1,5 +1,6 @@
 /** How long a new key lives. Pure. */
-import { DAY_MS, parseDate, parseDuration } from '../policy/quantity.ts';
+import { DAY_MS, dayOf, parseDay } from '../core/day.ts';
+import { parseDuration } from '../policy/quantity.ts';
 
 /** Days as the bundle writes them, e.g. `2026-03-31`. */
 export interface Lifetime {
@@ -44,11 +45,7 @@ export function lifetimeOf(
 
 function askedDay(asked: string, lastDayMs: (lengthMs: number) => number): number | undefined {
   const lengthMs = asked.endsWith('d') ? parseDuration(asked) : undefined;
-  if (lengthMs === undefined) return parseDate(asked);
+  if (lengthMs === undefined) return parseDay(asked);
   // A century: beyond it days have five digits in their year sooner or later.
   return lengthMs > 36_525 * DAY_MS ? undefined : lastDayMs(lengthMs);
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }

@@ -1,5 +1,6 @@
 /** What may be asked of a report, and the words for it. */
 import { Temporal } from 'temporal-polyfill';
+import { parseDay } from '../core/day.ts';
 import { TollgateError } from '../core/errors.ts';
 
 export const DIMENSIONS = ['account', 'model', 'day', 'credential', 'class', 'plan', 'meter'] as const;
@@ -61,10 +62,6 @@ export function readDays({ from, to, zone }: { from: string | undefined; to: str
 }
 
 function readDate(option: string, text: string): Temporal.PlainDate {
-  try {
-    if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return Temporal.PlainDate.from(text, { overflow: 'reject' });
-  } catch {
-    // Falls through to the one message for both.
-  }
+  if (parseDay(text) !== undefined) return Temporal.PlainDate.from(text);
   throw new TollgateError('usage', `\`${option}\` takes a date, as \`2026-01-31\`; got \`${text}\``);
 }

@@ -1,4 +1,5 @@
 /** The one way to say a limit: `AMOUNT UNIT [per WINDOW]`. */
+import { DAY_MS } from '../core/day.ts';
 import type { Unit } from '../core/units.ts';
 import type { Period } from './policy.ts';
 import { type Finding, nearest, type RuleId, show } from './problem.ts';
@@ -31,8 +32,8 @@ export interface AmountFault extends Finding {
 export const AMOUNT_FORM = 'an amount like `500 USD per month`, `2M tokens per day` or `50 in flight`';
 
 /** Longer ones are calendar windows. */
-const FIXED_MS_MAX = 366 * 86_400_000;
-const BUCKET_MS_MAX = 86_400_000;
+const FIXED_MS_MAX = 366 * DAY_MS;
+const BUCKET_MS_MAX = DAY_MS;
 
 const COUNTED = ['requests', 'tokens', 'input_tokens', 'output_tokens', 'runs'] as const;
 const MONEY = ['charge', 'cost'] as const;
@@ -40,7 +41,7 @@ const WORDS: Readonly<Record<string, Window>> = {
   second: fixed('second', 1000),
   minute: fixed('minute', 60_000),
   hour: calendar('hour', 3_600_000),
-  day: calendar('day', 86_400_000),
+  day: calendar('day', DAY_MS),
   week: calendar('week', undefined),
   month: calendar('month', undefined),
   year: calendar('year', undefined),

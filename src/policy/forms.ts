@@ -3,7 +3,8 @@
  * (amounts, names of other things) is for the compiler.
  */
 import * as z from 'zod';
-import { parseCount, parseDate, parseDuration, parsePercent, parseSize } from './quantity.ts';
+import { parseDay } from '../core/day.ts';
+import { parseCount, parseDuration, parsePercent, parseSize } from './quantity.ts';
 import { Decimal } from './source.ts';
 
 /** Entries of one list or mapping, but for accounts and keys. */
@@ -50,7 +51,7 @@ export const owner = text(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an owner like `team@a
 export const enforce = z.enum(['on', 'observe', 'off']).describe('`on`, `observe` or `off`');
 export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`');
 export const size = checked(parseSize, 'a size like `64KiB` or `4MiB`');
-export const date = checked(parseDate, 'a day like `2026-01-31`');
+export const date = checked(parseDay, 'a day like `2026-01-31`');
 export const percent = checked((value) => {
   const parsed = parsePercent(value);
   return parsed !== undefined && parsed >= 10_000 && parsed % 10_000 === 0 ? parsed : undefined;

@@ -1,9 +1,10 @@
 /** keys/*.yaml: API keys, as digests only. */
+import { DAY_MS, parseDay } from '../core/day.ts';
 import type { Document } from './documents.ts';
 import { type Known, refer } from './names.ts';
 import type { ApiKey } from './policy.ts';
 import { type Problems, show } from './problem.ts';
-import { DAY_MS, parseDate, parseDuration } from './quantity.ts';
+import { parseDuration } from './quantity.ts';
 import type { AccessFile, KeysFile } from './schema.ts';
 import type { Source } from './source.ts';
 
@@ -40,8 +41,8 @@ export function compileKeys(
 function compileKey(id: string, entry: KeysFile[string], source: Source, context: KeyContext): ApiKey {
   const { access, classes, problems } = context;
   const [, pepper = '', digest = ''] = entry.digest.split(':');
-  const createdMs = parseDate(entry.created) ?? 0;
-  const lastMs = parseDate(entry.expires) ?? 0;
+  const createdMs = parseDay(entry.created) ?? 0;
+  const lastMs = parseDay(entry.expires) ?? 0;
   if (lastMs < createdMs) {
     problems.report('credential-lifetime', source.at([id, 'expires']), {
       expected: `a day not before \`${entry.created}\``,

@@ -1,4 +1,5 @@
 /** Ladders that cannot work: found when the bundle is judged, not when a customer is refused. */
+import { dayOf } from '../core/day.ts';
 import { METERS } from '../core/units.ts';
 import { readCondition } from './condition.ts';
 import type { Known } from './names.ts';
@@ -114,8 +115,7 @@ function dearerMeter({ from, use }: { readonly from: ModelPrices; readonly use: 
         const price = (rates: typeof above) =>
           meter === 'reasoning' ? (rates.reasoning ?? rates.prices.output) : rates.prices[meter];
         if (price(below) > price(above)) {
-          const day = new Date(atMs).toISOString().slice(0, 10);
-          return `\`${meter}\` from ${day}${band === 0 ? '' : ` over ${band} input tokens`}`;
+          return `\`${meter}\` from ${dayOf(atMs)}${band === 0 ? '' : ` over ${band} input tokens`}`;
         }
       }
     }

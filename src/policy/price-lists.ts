@@ -1,4 +1,5 @@
 /** plans.yaml's prices and costs, resolved to integers: money units per million tokens. */
+import { parseDay } from '../core/day.ts';
 import { halfEven } from '../core/money.ts';
 import { METERS, type Meter } from '../core/units.ts';
 import { DECIMALS } from './amount.ts';
@@ -6,7 +7,7 @@ import type { Document } from './documents.ts';
 import { refer } from './names.ts';
 import type { PriceRow, PriceTables } from './policy.ts';
 import { type Problems, show } from './problem.ts';
-import { numberText, parseCount, parseDate, parsePercent, parseScaled } from './quantity.ts';
+import { numberText, parseCount, parsePercent, parseScaled } from './quantity.ts';
 import type { PlansFile, PriceEntry } from './schema.ts';
 import type { Decimal, Path, Source } from './source.ts';
 
@@ -134,7 +135,7 @@ function compileRow(entry: PriceEntry, { source, path }: Site, problems: Problem
     if (written !== undefined) prices[meter] = priceOf(written, per, { source, path: [...path, meter] }, problems);
   }
   return Object.freeze({
-    fromMs: parseDate(entry.from) ?? 0,
+    fromMs: parseDay(entry.from) ?? 0,
     inputOver: entry.input_over === undefined ? 0 : (parseCount(entry.input_over) ?? 0),
     prices: Object.freeze(prices),
   });

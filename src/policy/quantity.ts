@@ -1,4 +1,5 @@
-/** Numbers as the bundle writes them: decimal text with `k` and `M`, money, percents, lengths of time, sizes, dates. Exact. */
+/** Numbers as the bundle writes them: decimal text with `k` and `M`, money, percents, lengths of time, sizes. Exact. */
+import { DAY_MS } from '../core/day.ts';
 import { Decimal } from './source.ts';
 
 const DECIMAL = /^(0|[1-9][0-9]{0,15})(?:\.([0-9]{1,12}))?([kM])?$/;
@@ -41,7 +42,7 @@ export function parsePercent(text: string): number | undefined {
 }
 
 const DURATION = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/;
-const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS } as const;
 
 /** `15m` in ms; undefined: not a length of time. */
 export function parseDuration(text: string): number | undefined {
@@ -57,15 +58,3 @@ export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);
   return match === null ? undefined : Number(match[1]) * SIZE_BYTES[match[2] as keyof typeof SIZE_BYTES];
 }
-
-const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
-
-/** 00:00 UTC of `2026-01-31`, epoch ms; undefined: no such day. */
-export function parseDate(text: string): number | undefined {
-  if (!DATE.test(text)) return undefined;
-  const ms = Date.parse(`${text}T00:00:00Z`);
-  // Date.parse rolls 30 February over into March.
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text ? undefined : ms;
-}
-
-export const DAY_MS = 86_400_000;

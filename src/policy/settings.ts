@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
+import { DAY_MS } from '../core/day.ts';
 import type { BundleFile } from './directory.ts';
 import { duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
@@ -172,7 +173,7 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
 function lintRanges(settings: Settings, data: SettingsFile, source: Source, problems: Problems): void {
   const ranges: readonly [key: keyof SettingsFile, value: number, min: number, max: number, expected: string][] = [
     ['deadline', settings.deadlineMs, 10, 10_000, 'from `10ms` to `10s`'],
-    ['settle_within', settings.settleWithinMs, 1000, 7 * 86_400_000, 'from `1s` to `7d`'],
+    ['settle_within', settings.settleWithinMs, 1000, 7 * DAY_MS, 'from `1s` to `7d`'],
     ['expiry_grace', settings.expiryGraceMs, 1000, 600_000, 'from `1s` to `10m`'],
     ['counters_max', settings.countersMax, 1000, 10_000_000, 'from `1000` to `10000000`'],
     ['queue_max', settings.queueMax, 100, 1_000_000, 'from `100` to `1000000`'],

@@ -1,4 +1,5 @@
 /** traffic.yaml: routes, classes, runs, bursts and concurrency. */
+import { DAY_MS } from '../core/day.ts';
 import type { Enforce } from '../core/units.ts';
 import type { Document } from './documents.ts';
 import type { LimitContext } from './limit-entry.ts';
@@ -19,7 +20,7 @@ const LASTS_MS = 15 * 60_000;
 const UNMETERED_LASTS_MS = 60_000;
 const LASTS_MS_MAX = 24 * 3_600_000;
 const IDLE_MS = 3_600_000;
-const IDLE_MS_MAX = 7 * 86_400_000;
+const IDLE_MS_MAX = 7 * DAY_MS;
 
 export interface CompiledTraffic {
   readonly routes: ReadonlyMap<string, Route>;
