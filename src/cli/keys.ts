@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { parse } from 'yaml';
 import { dayOf } from '../core/day.ts';
-import { TollgateError } from '../core/errors.ts';
+import { systemCodeOf, TollgateError } from '../core/errors.ts';
 import { alignedTable, type Column } from '../core/table.ts';
 import { mintApiKey } from '../identity/api-key.ts';
 import { digestText } from '../identity/digest.ts';
@@ -140,8 +140,7 @@ function pepper(file: string): void {
   try {
     writeFileSync(file, newPepperText(), { flag: 'wx', mode: 0o600 });
   } catch (cause) {
-    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    const text = exists ? 'exists, and all keys under it would be lost' : 'cannot be written';
+    const text = systemCodeOf(cause) === 'EEXIST' ? 'exists, and all keys under it would be lost' : 'cannot be written';
     throw new TollgateError('secret_unreadable', `\`${file}\` ${text}`, { cause });
   }
   process.stderr.write(

@@ -23,3 +23,8 @@ export class TollgateError extends Error {
     this.code = code;
   }
 }
+
+/** The code of a failed system call, such as `ENOENT`; undefined for every other value. */
+export function systemCodeOf(cause: unknown): string | undefined {
+  return cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
+}

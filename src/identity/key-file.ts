@@ -3,7 +3,7 @@ import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Document, isMap, parseDocument } from 'yaml';
-import { TollgateError } from '../core/errors.ts';
+import { systemCodeOf, TollgateError } from '../core/errors.ts';
 
 /** One key as the file says it. Dates are days like `2026-01-31`. */
 export interface KeyEntry {
@@ -108,7 +108,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (systemCodeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -142,8 +142,8 @@ async function withLock<T>(keysDir: string, change: () => Promise<T>): Promise<T
       await (await open(lock, 'wx')).close();
       break;
     } catch (cause) {
-      const held = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-      if (!held) throw new TollgateError('bundle_invalid', `\`${keysDir}\` cannot be written`, { cause });
+      if (systemCodeOf(cause) !== 'EEXIST')
+        throw new TollgateError('bundle_invalid', `\`${keysDir}\` cannot be written`, { cause });
       if (waitedMs >= LOCK_WAIT_MS) {
         throw new TollgateError(
           'bundle_invalid',

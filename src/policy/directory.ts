@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemCodeOf } from '../core/errors.ts';
 import { nearest, type Problems } from './problem.ts';
 
 /** Names without extension of the bundle's files; each once, as `.yaml` or `.json`. */
@@ -70,7 +71,7 @@ async function list(dir: string, below: string, problems: Problems): Promise<rea
       text: `expected at most ${FILES_MAX} files, found ${names.length}`,
     });
   } catch (cause) {
-    const text = `the directory cannot be read (${codeOf(cause)})`;
+    const text = `the directory cannot be read (${why(cause)})`;
     problems.report('file-unreadable', top(below || '.'), { text });
   }
   return undefined;
@@ -115,7 +116,7 @@ async function read(dir: string, file: string, role: FileRole, problems: Problem
     }
     return [{ role, file, bytes: await readFile(join(dir, file)) }];
   } catch (cause) {
-    problems.report('file-unreadable', top(file), { text: `the file cannot be read (${codeOf(cause)})` });
+    problems.report('file-unreadable', top(file), { text: `the file cannot be read (${why(cause)})` });
     return [];
   }
 }
@@ -139,6 +140,6 @@ function top(file: string) {
   return { file, line: 1, column: 1, path: '' };
 }
 
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+function why(cause: unknown): string {
+  return systemCodeOf(cause) ?? 'unknown error';
 }

@@ -5,6 +5,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
 import { DAY_MS } from '../core/day.ts';
+import { systemCodeOf } from '../core/errors.ts';
 import type { BundleFile } from './directory.ts';
 import { duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
@@ -233,17 +234,14 @@ async function lintSecrets(settings: Settings, source: Source, problems: Problem
 
 async function secretFault(file: string): Promise<string | undefined> {
   try {
-    const { mode, size, isFile } = await stat(file).then((each) => ({
-      mode: each.mode,
-      size: each.size,
-      isFile: each.isFile(),
-    }));
-    if (!isFile) return 'no file';
+    const found = await stat(file);
+    if (!found.isFile()) return 'no file';
+    const { mode, size } = found;
     if ((mode & SECRET_MODE_FORBIDDEN) !== 0) return `mode 0${(mode & 0o777).toString(8)}`;
     if (size < SECRET_BYTES_MIN) return `${size} bytes`;
     return size > SECRET_BYTES_MAX ? `${size} bytes, more than ${SECRET_BYTES_MAX}` : undefined;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    const code = systemCodeOf(cause) ?? 'unknown error';
     return code === 'ENOENT'
       ? 'no such file; `tollgate keys pepper FILE` makes one'
       : `nothing that can be read (${code})`;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { systemCodeOf } from '../../src/core/errors.ts';
 import { EnvoyError } from './errors.ts';
 
 const run = promisify(execFile);
@@ -59,7 +60,7 @@ export async function installEnvoy(options: InstallOptions): Promise<string> {
 /** Into `work`/site: with the pip of a fresh virtual environment, else with the interpreter's own. */
 async function pipInstall(work: string, { python = 'python3' }: InstallOptions): Promise<void> {
   try {
-    await run(python, ['--version']);
+    await run(python, ['--version'], { timeout: 10_000 });
   } catch (cause) {
     throw new EnvoyError(
       'python_missing',
@@ -102,7 +103,7 @@ async function takeLock(path: string): Promise<() => Promise<void>> {
       await file.close();
       return () => rm(path, { force: true });
     } catch (error) {
-      if (!isCode(error, 'EEXIST')) throw error;
+      if (systemCodeOf(error) !== 'EEXIST') throw error;
     }
     if (await isAbandoned(path)) await rm(path, { force: true });
     else if (performance.now() > until) {
@@ -116,7 +117,8 @@ async function takeLock(path: string): Promise<() => Promise<void>> {
 
 /**
  * The holder is gone. Two callers that see this at once may both go on: they do the work twice, and each puts a whole
- * binary in its place. A lock without a pid is one being written, unless it stays so. */
+ * binary in its place. A lock without a pid is one being written, unless it stays so.
+ */
 async function isAbandoned(path: string): Promise<boolean> {
   try {
     const pid = Number(await readFile(path, 'utf8'));
@@ -124,7 +126,7 @@ async function isAbandoned(path: string): Promise<boolean> {
     process.kill(pid, 0);
     return false;
   } catch (error) {
-    return isCode(error, 'ESRCH');
+    return systemCodeOf(error) === 'ESRCH';
   }
 }
 
@@ -138,10 +140,6 @@ async function exists(path: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 function lastLine(failure: unknown): string {

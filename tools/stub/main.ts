@@ -3,6 +3,7 @@
  * `{"port":N}`. Keys are those of envoy/secrets; see control.ts for how to steer it from outside.
  */
 import { parseArgs } from 'node:util';
+import { systemCodeOf } from '../../src/core/errors.ts';
 import { startStub } from './server.ts';
 
 const { values } = parseArgs({ options: { port: { type: 'string', default: '9292' } } });
@@ -11,7 +12,7 @@ try {
   process.stdout.write(`${JSON.stringify({ port: stub.port })}\n`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stub.stop());
 } catch (error) {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+  if (systemCodeOf(error) !== 'EADDRINUSE') throw error;
   process.stderr.write(`port \`${values.port}\` is in use: stop what listens there, or choose another with --port\n`);
   process.exitCode = 1;
 }
