@@ -19,7 +19,7 @@ const NO_USAGE: ReportedUsage = Object.freeze({ model: undefined, quantities: un
 
 /**
  * Judges an `end` entry by the hold of its decision. `dialect` is the hold's; undefined where the route has none. A hold
- * without a model is of a route that is not metered: its answer has no tokens. Pure.
+ * without a model is of a route that is not metered: whatever its answer reports is nobody's tokens. Pure.
  *
  * In this order: nothing sent upstream → released; usage reported → settled, whatever the status; usage that cannot be
  * → estimated; no byte of an answer → estimated without output; the provider refused → failed; else estimated from
@@ -27,7 +27,7 @@ const NO_USAGE: ReportedUsage = Object.freeze({ model: undefined, quantities: un
  */
 export function endOf(entry: LogEntry, hold: Hold, dialect: Dialect | undefined): Ending {
   if (!wasSent(entry)) return { kind: 'released', quantities: NO_QUANTITIES, answeredModel: undefined, flags: [] };
-  const reported = dialect?.usage(entry.usage) ?? NO_USAGE;
+  const reported = hold.model === undefined ? NO_USAGE : (dialect?.usage(entry.usage) ?? NO_USAGE);
   const faulty = isFaulty(reported, hold);
   const answeredModel = reported.model;
   if (reported.quantities !== undefined && !faulty) {
@@ -53,8 +53,9 @@ function wasSent({ firstByte, attempts, details, upstreamBytes }: LogEntry): boo
   return !NOT_SENT.test(details) || (attempts > 1 && upstreamBytes > 0);
 }
 
+/** No host, no connection, or no key to show to the provider. */
 const NOT_SENT =
-  /^(no_healthy_upstream|cluster_not_found|maintenance_mode|upstream_reset_before_response_started\{(local_connection_failure|remote_connection_failure|connection_timeout|overflow|(local|remote)_refused_stream_reset)\b)/;
+  /^(no_healthy_upstream|cluster_not_found|maintenance_mode|failed_to_inject_credential|upstream_reset_before_response_started\{(local_connection_failure|remote_connection_failure|connection_timeout|overflow|(local|remote)_refused_stream_reset)\b)/;
 
 /** Envoy could not hold the provider's answer and sent an error of its own instead: the work was done. */
 function wasReplaced(entry: LogEntry): boolean {

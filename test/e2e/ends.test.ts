@@ -346,6 +346,7 @@ describe('a provider that cannot be reached, or that hangs up', need, async () =
   const providers = { anthropic: { port } };
   const stack = await stackFor(scope, { files: FILES, callers, gateway: { retries: 0, providers } });
   const retrying = await stackFor(scope, { files: FILES, callers, gateway: { retries: 2, providers } });
+  const keyless = await stackFor(scope, { files: FILES, callers, gateway: { keys: { openai: '', anthropic: '' } } });
   const ask = async (of: typeof stack, caller: keyof typeof callers): Promise<{ answer: Answer; ended: Ended }> => {
     const answer = await send({
       url: of.url,
@@ -366,6 +367,12 @@ describe('a provider that cannot be reached, or that hangs up', need, async () =
     const { answer, ended } = await ask(retrying, 'refused');
     assert.equal(answer.status, 503);
     assertBooked(ended, { kind: 'released', input: 0, output: 0, requests: 0, attempts: 3 });
+  });
+
+  test('the gateway has no key to show to the provider: the same, though it counts an attempt', async () => {
+    const { answer, ended } = await ask(keyless, 'refused');
+    assert.equal(answer.status, 401);
+    assertBooked(ended, { kind: 'released', input: 0, output: 0, requests: 0, attempts: 1 });
   });
 
   test('the connection is reset before the first byte of an answer: input as reserved, no output', async (t) => {

@@ -3,6 +3,7 @@ import { usageOf } from './fixtures.ts';
 
 const UNSENT = { attempts: 0, firstByte: false, responseBytes: 90 };
 const REPORTED = { usage: usageOf(90, 20) };
+const NO_ESTIMATE = { inputTokens: 0, outputTokens: 0, charge: 0, cost: 0, outputMax: 0 };
 const USED = { input: 90, output: 20 };
 const MESSAGE_DELTA = ['sse_usage', '{"output_tokens":33}'] as const;
 
@@ -66,6 +67,19 @@ testEnds([
   {
     what: 'no healthy host',
     entry: { ...UNANSWERED, status: 503, details: 'no_healthy_upstream' },
+    kind: 'released',
+    tokens: {},
+  },
+  {
+    what: 'a gateway without a key for the provider',
+    entry: {
+      ...UNANSWERED,
+      upstreamBytes: 0,
+      status: 401,
+      details: 'failed_to_inject_credential',
+      responseBytes: 28,
+      responseContentType: 'text/plain',
+    },
     kind: 'released',
     tokens: {},
   },
@@ -140,6 +154,20 @@ testEnds([
     entry: { ...SSE, usage: new Map([MESSAGE_START, MESSAGE_DELTA]) },
     kind: 'settled',
     tokens: { input: 70, cache_read: 5, output: 33 },
+  },
+  {
+    what: 'usage on an unmetered route',
+    hold: { ...UNMETERED, dialect: 'openai-chat' },
+    entry: { usage: new Map([['prompt_tokens', 5]]) },
+    kind: 'settled',
+    tokens: {},
+  },
+  {
+    what: 'more usage on one than its hold could bound',
+    hold: { ...UNMETERED, dialect: 'openai-chat', estimate: NO_ESTIMATE },
+    entry: REPORTED,
+    kind: 'settled',
+    tokens: {},
   },
 
   // The provider refused.

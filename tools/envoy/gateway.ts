@@ -1,9 +1,9 @@
 import type { StubBehaviour } from '../stub/behaviour.ts';
 import { type Stub, startStub } from '../stub/server.ts';
-import { type BootstrapOptions, type Endpoint, type ProviderName, writeBootstrap } from './bootstrap.ts';
+import { type Endpoint, type ProviderName, type WriteBootstrapOptions, writeBootstrap } from './bootstrap.ts';
 import { type RunningEnvoy, startEnvoy } from './start.ts';
 
-export interface GatewayOptions extends Omit<BootstrapOptions, 'providers'> {
+export interface GatewayOptions extends Omit<WriteBootstrapOptions, 'providers'> {
   /** A directory of this run: bootstrap, secrets, Envoy's log. */
   readonly dir: string;
   /** Port of the stub provider; default 0: any free one. */
