@@ -31,9 +31,7 @@ export interface MeterCounts {
   readonly evicted: number;
 }
 
-export type Counter = Exclude<keyof MeterCounts, 'open' | 'evicted'>;
-
-export function noCounts(): Record<Counter, number> {
+export function noCounts(): Record<Exclude<keyof MeterCounts, 'open' | 'evicted'>, number> {
   return {
     settled: 0,
     estimated: 0,

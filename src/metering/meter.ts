@@ -9,7 +9,7 @@ import type { Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
 import type { Policy, PriceTables } from '../policy/policy.ts';
 import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
 import { copyDiffers } from './copy.ts';
-import { type Counter, type MeterCounts, noCounts } from './counts.ts';
+import { type MeterCounts, noCounts } from './counts.ts';
 import type { LogEntry } from './entry.ts';
 import { type Held, HeldMap, heldOf } from './held.ts';
 import { orphanOf } from './orphan.ts';
@@ -125,18 +125,18 @@ export class Meter {
    * Both are booked as unreconciled, with their estimate. Throws or rejects where store or ledger cannot be asked.
    */
   sweep(nowMs: number): Awaitable<void> {
-    const swept = this.#expire(undefined);
+    const swept = this.expire(undefined);
     if (nowMs - this.#ledgerSweptMs < LEDGER_SWEEP_MS) return swept;
     this.#ledgerSweptMs = nowMs;
     return then(swept, () => this.#sweepLedger(nowMs - LEDGER_GRACE_MS));
   }
 
   /**
-   * Ends and books what is overdue of one customer: its slots and estimates may be what a new question lacks. Throws or
-   * rejects where the store cannot be asked.
+   * Ends and books what is overdue of one customer, whose slots and estimates may be what a new question lacks; undefined:
+   * of anybody. At most 1000 reservations. Throws or rejects where the store cannot be asked.
    */
-  expire(customer: string): Awaitable<void> {
-    return this.#expire(customer);
+  expire(customer: string | undefined): Awaitable<void> {
+    return then(this.#ports.store.expire(customer, SWEEP_MAX), (ended) => this.#expired(ended));
   }
 
   counts(): MeterCounts {
@@ -193,8 +193,7 @@ export class Meter {
   #booked(held: Held, end: End): void {
     this.#ports.ledger.end(end);
     this.#held.end(held);
-    const kind: Counter | undefined = end.kind === 'corrected' ? undefined : end.kind;
-    if (kind !== undefined) this.#counts[kind]++;
+    if (end.kind !== 'corrected') this.#counts[end.kind]++;
     this.#counts[end.source === 'hold' ? 'fromHold' : 'fromEntry']++;
     if (end.flags.includes('usage_faulty')) this.#counts.faulty++;
   }
@@ -229,15 +228,11 @@ export class Meter {
     }
   }
 
-  #expire(customer: string | undefined): Awaitable<void> {
-    return then(this.#ports.store.expire(customer, SWEEP_MAX), (ended) => this.#expired(ended));
-  }
-
   #expired(ended: readonly Expired[]): void {
     for (const { id, charged } of ended) {
       const held = this.#held.openOne(id);
       if (held !== undefined) this.#unreconcile(held, charged);
-      else if (this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
+      else if (this.#held.get(id) === undefined && this.#kept.size < SWEEP_MAX) this.#kept.set(id, charged);
     }
   }
 

@@ -125,6 +125,8 @@ test('where hold and copy differ the hold wins and the end is flagged', async (t
   const hold = await desk.admit();
   const copies = [
     ['estimate', '[1,1,1,1,1]'],
+    ['estimate', '[100,200,2202,1102,201]'],
+    ['policy_version', 'another'],
     ['model', 'gpt-5-mini'],
     ['account', 'acme/other'],
     ['spends', '[]'],
