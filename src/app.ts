@@ -6,7 +6,6 @@ import type { Awaitable } from './core/units.ts';
 import { Decider } from './decision/check.ts';
 import { ACCESS_LOG, serveAccessLog } from './envoy/access-log-service.ts';
 import { AUTHORIZATION, serveCheck } from './envoy/check-service.ts';
-import { type Endpoint, parseEndpoint } from './envoy/endpoint.ts';
 import { Health } from './envoy/health.ts';
 import { type Listener, listen } from './envoy/transport.ts';
 import { CredentialIdentifier } from './identity/identify.ts';
@@ -18,6 +17,7 @@ import { MemoryLimitStore } from './limits/memory-store.ts';
 import type { LogEntry } from './metering/entry.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
+import type { Endpoint } from './policy/endpoint.ts';
 import type { Policy, PriceTables } from './policy/policy.ts';
 import type { Settings } from './policy/settings.ts';
 import { EventLog } from './telemetry/log.ts';
@@ -168,7 +168,7 @@ async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promis
   });
   const bodyMax = Math.max(0, ...[...policy.routes.values()].map((route) => route.bodyMaxBytes));
   const first = await listen({
-    endpoint: parseEndpoint(settings.listen.check, { exposed: settings.plainListen }),
+    endpoint: settings.listen.check,
     methods: [check, health.check, health.watch],
     receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
     deadlineMs: settings.deadlineMs,
@@ -176,7 +176,7 @@ async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promis
   });
   try {
     const second = await listen({
-      endpoint: parseEndpoint(settings.listen.accessLog, { exposed: settings.plainListen }),
+      endpoint: settings.listen.accessLog,
       methods: [accessLog, health.check, health.watch],
       receiveBytesMax: ACCESS_LOG_BYTES_MAX,
       rotate: false,

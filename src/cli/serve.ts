@@ -1,8 +1,8 @@
 import { Command } from 'commander';
 import { startApp } from '../app.ts';
 import { TollgateError } from '../core/errors.ts';
-import { endpointText } from '../envoy/endpoint.ts';
 import { loadBundle } from '../policy/bundle.ts';
+import { endpointText } from '../policy/endpoint.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
 import type { Settings } from '../policy/settings.ts';

@@ -11,7 +11,7 @@ import {
   setLogVerbosity,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { bindSocket, type Endpoint, endpointText, inUse } from './endpoint.ts';
+import { type Endpoint, endpointText } from '../policy/endpoint.ts';
 import {
   type InboundMethod,
   type Method,
@@ -21,6 +21,7 @@ import {
   type UnaryCall,
   type UnaryMethod,
 } from './rpc.ts';
+import { bindSocket, inUse } from './socket.ts';
 
 /** Deadline of a call that names none, ms, where the options say no other. */
 const DEADLINE_MS = 150;

@@ -1,12 +1,12 @@
 /** tollgate.yaml: how the process runs. Lies beside the bundle, judged by the same check, not part of its version. */
 
 import { stat } from 'node:fs/promises';
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
 import { DAY_MS } from '../core/day.ts';
 import { systemCodeOf } from '../core/errors.ts';
 import type { BundleFile } from './directory.ts';
+import { type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
 import { duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration } from './quantity.ts';
@@ -14,20 +14,15 @@ import type { Path, Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
 
-/** Where a server of ours listens, taken apart to be judged. */
-type Listen =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
-
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** Complete: every key has its value or its default. Paths are absolute. */
 export interface Settings {
   readonly listen: {
-    /** ext_authz and rate limit: `HOST:PORT`, `[IPv6]:PORT` or `unix:/PATH`. Default 127.0.0.1:18080. */
-    readonly check: string;
-    /** Access log, likewise. Default 127.0.0.1:18081. */
-    readonly accessLog: string;
+    /** ext_authz. Default 127.0.0.1:18080. */
+    readonly check: Endpoint;
+    /** Access log. Default 127.0.0.1:18081. */
+    readonly accessLog: Endpoint;
   };
   /** Plain ports beyond loopback were asked for. Default false. */
   readonly plainListen: boolean;
@@ -52,7 +47,7 @@ export interface Settings {
 
 const listen = z
   .string()
-  .refine((text) => parseListen(text) !== undefined)
+  .refine((text) => parseEndpoint(text) !== undefined)
   .describe('an address like `127.0.0.1:18080`, `[::1]:18080` or `unix:run/check.sock`');
 const fileName = z.string().min(1).max(1024).describe('the path of a file');
 const bound = z.int().describe('a whole number');
@@ -84,8 +79,8 @@ export const settingsSchema = z.strictObject({
 });
 type SettingsFile = z.infer<typeof settingsSchema>;
 
-/** sun_path of macOS holds 104 bytes with its NUL, that of Linux 108. */
-const SOCKET_PATH_BYTES_MAX = 103;
+const CHECK: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_080 };
+const ACCESS_LOG: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_081 };
 
 const SECRET_BYTES_MIN = 32;
 const SECRET_BYTES_MAX = 16 * 1024;
@@ -93,10 +88,6 @@ const SECRET_BYTES_MAX = 16 * 1024;
 const SECRET_MODE_FORBIDDEN = 0o137;
 /** Settlement stays open this much longer than the longest call. */
 const SETTLE_MARGIN_MS = 600_000;
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
 
 /** What the policy demands of the settings. */
 export interface SettingsNeeds {
@@ -124,39 +115,18 @@ export async function compileSettings(
   return settings;
 }
 
-/** `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`; undefined for anything else. Port 0 lets the system choose. */
-function parseListen(text: string): Listen | undefined {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    // `@` would be an abstract socket, which no file mode guards.
-    return path === '' || path.startsWith('@') || Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX
-      ? undefined
-      : { kind: 'unix', path };
-  }
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]{1,253})):(0|[1-9][0-9]{0,4})$/.exec(text);
-  if (match === null) return undefined;
-  const [, bracketed, plain, digits] = match;
-  const port = Number(digits);
-  if (port > 65_535 || (bracketed !== undefined && !isIPv6(bracketed))) return undefined;
-  return { kind: 'tcp', host: bracketed ?? plain ?? '', port };
-}
-
-/** Whether only this machine can reach it. */
-function isLoopback(host: string): boolean {
-  if (isIPv4(host)) return LOOPBACK.check(host, 'ipv4');
-  if (isIPv6(host)) return LOOPBACK.check(host, 'ipv6');
-  return host === 'localhost';
-}
-
 function settingsOf(data: SettingsFile, dir: string): Settings {
   const below = (path: string) => (isAbsolute(path) ? path : resolve(dir, path));
-  const at = (text: string) => (text.startsWith('unix:') ? `unix:${below(text.slice('unix:'.length))}` : text);
+  const at = (text: string | undefined, preset: Endpoint): Endpoint => {
+    const endpoint = (text === undefined ? undefined : parseEndpoint(text)) ?? preset;
+    return Object.freeze(endpoint.kind === 'unix' ? { ...endpoint, path: below(endpoint.path) } : endpoint);
+  };
   const ms = (text: string | undefined, presetMs: number) =>
     text === undefined ? presetMs : (parseDuration(text) ?? presetMs);
   return Object.freeze({
     listen: Object.freeze({
-      check: at(data.listen?.check ?? '127.0.0.1:18080'),
-      accessLog: at(data.listen?.access_log ?? '127.0.0.1:18081'),
+      check: at(data.listen?.check, CHECK),
+      accessLog: at(data.listen?.access_log, ACCESS_LOG),
     }),
     plainListen: data.plain_listen ?? false,
     ledger: Object.freeze({ path: below(data.ledger?.path ?? 'ledger.db') }),
@@ -188,23 +158,23 @@ function lintRanges(settings: Settings, data: SettingsFile, source: Source, prob
 
 /** A plain port that others can reach must be asked for by name; a socket's path must fit its address. */
 function lintListen({ listen: { check, accessLog }, plainListen }: Settings, source: Source, problems: Problems): void {
-  for (const [key, text] of [
+  for (const [key, endpoint] of [
     ['check', check],
     ['access_log', accessLog],
   ] as const) {
-    const address = parseListen(text);
-    if (address?.kind === 'tcp' && !plainListen && !isLoopback(address.host)) {
+    if (!plainListen && !isLocal(endpoint)) {
       problems.report('listen-exposed', source.at(['listen', key]), {
         expected: 'a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`',
-        found: show(text),
+        found: show(endpointText(endpoint)),
       });
     }
-    if (address === undefined) {
+    if (endpoint.kind === 'unix' && Buffer.byteLength(endpoint.path) > SOCKET_PATH_BYTES_MAX) {
       const expected = `a socket whose absolute path has at most ${SOCKET_PATH_BYTES_MAX} bytes`;
       problems.report('setting-range', source.at(['listen', key]), { expected, found: 'a longer one' });
     }
   }
-  if (check === accessLog && !check.endsWith(':0')) {
+  const isFree = check.kind === 'tcp' && check.port === 0;
+  if (!isFree && endpointText(check) === endpointText(accessLog)) {
     problems.report('value-wrong', source.at(['listen']), {
       text: '`check` and `access_log` need addresses of their own',
     });

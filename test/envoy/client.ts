@@ -1,6 +1,6 @@
 /** A gRPC client as raw as the server: bytes in, bytes out. */
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { type Endpoint, endpointText } from '../../src/envoy/endpoint.ts';
+import { type Endpoint, endpointText } from '../../src/policy/endpoint.ts';
 import type { Scope } from '../support/scope.ts';
 
 const identity = (bytes: Buffer): Buffer => bytes;

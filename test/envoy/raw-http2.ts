@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { connect } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { Endpoint } from '../../src/envoy/endpoint.ts';
+import type { Endpoint } from '../../src/policy/endpoint.ts';
 import type { Scope } from '../support/scope.ts';
 
 /** A connection whose bytes can be held back and then sent at once, so that the server reads them as one. */

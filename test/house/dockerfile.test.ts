@@ -44,7 +44,7 @@ describe('image', () => {
 
   test('4 the ports that are exposed are those of the settings', async () => {
     const { settings } = await loadSettings(join(ROOT, 'envoy', 'no-such-bundle'));
-    const ports = [settings?.listen.check, settings?.listen.accessLog].map((at) => at?.split(':').at(-1));
+    const ports = [settings?.listen.check, settings?.listen.accessLog].map((at) => at?.kind === 'tcp' && at.port);
     assert.equal(
       all('EXPOSE')
         .map(({ rest }) => rest)

@@ -1,59 +1,13 @@
-/** Where a server listens: TCP, loopback unless it is asked for by name, or a Unix socket that only our group may use. */
+/** Unix sockets that only our group may use. */
 import { chmod, lstat, mkdir, stat, unlink } from 'node:fs/promises';
-import { BlockList, connect, isIP } from 'node:net';
+import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { TollgateError } from '../core/errors.ts';
-
-export type Endpoint =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'unix'; readonly path: string };
 
 const SOCKET_MODE = 0o660;
 const DIRECTORY_MODE = 0o750;
 /** Time a process behind an existing socket has to accept, ms. One that listens accepts at once. */
 const PROBE_MS = 1000;
-/** sun_path of Linux is 108 bytes with its end; macOS has 104. */
-const SOCKET_PATH_MAX = 103;
-
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/**
- * Reads `HOST:PORT`, `[IPV6]:PORT` or `unix:/absolute/path`. Port 0 takes a free one. Whoever reaches the port is believed to
- * be Envoy, so an address that is not loopback is refused unless `exposed`. Throws `settings_invalid`.
- */
-export function parseEndpoint(text: string, options: { readonly exposed?: boolean } = {}): Endpoint {
-  if (text.startsWith('unix:')) {
-    const path = text.slice('unix:'.length);
-    if (!path.startsWith('/')) throw invalid(`socket path must be absolute; got \`${text}\``);
-    if (Buffer.byteLength(path) > SOCKET_PATH_MAX) {
-      throw invalid(`socket path must be at most ${SOCKET_PATH_MAX} bytes; got \`${path}\``);
-    }
-    return { kind: 'unix', path };
-  }
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host === undefined || port > 65_535) {
-    throw invalid(`listener must be \`HOST:PORT\` or \`unix:/PATH\`; got \`${text}\``);
-  }
-  if (options.exposed !== true && !isLoopback(host)) {
-    throw invalid(`\`${host}\` is not a loopback address: whoever reaches it is taken for Envoy`);
-  }
-  return { kind: 'tcp', host, port };
-}
-
-/** As `parseEndpoint` reads it. */
-export function endpointText(endpoint: Endpoint): string {
-  if (endpoint.kind === 'unix') return `unix:${endpoint.path}`;
-  return isIP(endpoint.host) === 6 ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
-}
-
-function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family === 0 ? host === 'localhost' : LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
-}
 
 /**
  * Runs `bind`, which makes the socket, so that nobody outside our group can ever reach it. Makes its directory (0750) if
