@@ -5,6 +5,7 @@ import { isAbsolute, resolve } from 'node:path';
 import * as z from 'zod';
 import { DAY_MS } from '../core/day.ts';
 import { systemCodeOf } from '../core/errors.ts';
+import { LOG_LEVELS, type LogLevel } from '../telemetry/names.ts';
 import type { BundleFile } from './directory.ts';
 import { type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
 import { duration } from './forms.ts';
@@ -13,8 +14,6 @@ import { parseDuration } from './quantity.ts';
 import type { Path, Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
-
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 /** Complete: every key has its value or its default. Paths are absolute. */
 export interface Settings {
@@ -42,7 +41,8 @@ export interface Settings {
   readonly queueMax: number;
   /** Longest a ledger row waits for its group commit. Default 5, 1–100. */
   readonly commitMs: number;
-  readonly log: (typeof LOG_LEVELS)[number];
+  /** What is logged: this level and the louder ones. Default `info`. */
+  readonly log: LogLevel;
 }
 
 const listen = z

@@ -2,10 +2,8 @@
 import { LRUCache } from 'lru-cache';
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino';
 import type { Clock } from '../core/clock.ts';
+import type { LogLevel } from './names.ts';
 import { redact } from './redact.ts';
-
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Text waiting for a reader of stderr that is slow; beyond it lines are dropped, so that a log never stops a decision. */
 const BACKLOG_CHARS_MAX = 4 * 1024 * 1024;
