@@ -5,6 +5,7 @@
 import { parseDecisionId } from '../core/ids.ts';
 import { UNITS } from '../core/units.ts';
 import type { HeldSpend, Hold } from './hold.ts';
+import { heldSpendOf, type SpendTuple, spendTuple } from './row.ts';
 
 /** Every field, in the order they are written. All are always present; what does not apply is an empty text. */
 export const FIELD_NAMES = [
@@ -51,7 +52,7 @@ const NAMES_BYTES = FIELD_NAMES.reduce((sum, name) => sum + name.length + FIELD_
 /**
  * Writes a hold as fields. Where they would exceed 4 KiB, `spends` is empty and `spends_omitted` is `true`; where that is
  * not enough, `tags` is empty too (the hold row has both). Classes are joined by commas, `spends` is a JSON array of
- * `[counter, limit, kind, unit, reserved, on_expiry, n, p, end]`, `estimate` one of
+ * `[counter, limit, kind, unit, reserved, on_expiry, n, p, end]` (null: it has none), `estimate` one of
  * `[input tokens, output tokens, charge, cost, output max]`.
  */
 export function holdToFields(hold: Hold): [FieldName, string][] {
@@ -104,10 +105,6 @@ function fieldsOf(
 function tagsText(tags: Hold['tags']): string {
   for (const _ in tags) return JSON.stringify(tags);
   return '';
-}
-
-function spendTuple(s: HeldSpend) {
-  return [s.counter, s.limit, s.kind, s.unit, s.reserved, s.onExpiry, s.n, s.p, s.end];
 }
 
 /** No character takes more than three bytes per UTF-16 unit; only where that bound is not enough are bytes counted. */
@@ -244,15 +241,5 @@ function spendOf(tuple: unknown): HeldSpend | undefined {
   if (!KINDS.includes(kind) || !(UNITS as readonly unknown[]).includes(unit) || !isCount(reserved)) return undefined;
   if (onExpiry !== 'keep' && onExpiry !== 'release') return undefined;
   if ([n, p, end].some((value) => value !== null && !isCount(value))) return undefined;
-  return {
-    counter,
-    limit,
-    kind: kind as HeldSpend['kind'],
-    unit: unit as HeldSpend['unit'],
-    reserved,
-    onExpiry,
-    ...(n === null ? undefined : { n: n as number }),
-    ...(p === null ? undefined : { p: p as number }),
-    ...(end === null ? undefined : { end: end as number }),
-  };
+  return heldSpendOf(tuple as SpendTuple);
 }

@@ -6,7 +6,7 @@ import type { Refusal } from './hold.ts';
 
 const MINUTE_MS = 60_000;
 /** Keys remembered of one minute, fine and coarse each. A key and its entry take about 300 bytes. */
-export const FOLD_KEYS_MAX = 10_000;
+const KEYS_MAX = 10_000;
 
 interface Fold {
   readonly decisionId: string;
@@ -40,7 +40,7 @@ export class Folding {
   readonly #changed = new Set<Fold>();
 
   constructor(options: { readonly keysMax?: number } = {}) {
-    this.#keysMax = options.keysMax ?? FOLD_KEYS_MAX;
+    this.#keysMax = options.keysMax ?? KEYS_MAX;
   }
 
   /**

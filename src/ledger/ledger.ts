@@ -18,6 +18,9 @@ export interface Line {
   readonly cost: bigint;
 }
 
+/** What the counters of a decision are charged with, each in its limit's unit. */
+export type Charged = readonly { readonly counter: string; readonly amount: number }[];
+
 export interface End {
   readonly decisionId: string;
   /** Rank of the settlement, see limits/store.ts: 0 expired, 2 access log, 3 and up corrections. */
@@ -38,7 +41,7 @@ export interface End {
   readonly durationMs: number | undefined;
   readonly lines: readonly Line[];
   /** What the counters are charged with after it, so that a restart can rebuild the reservation. */
-  readonly charged: readonly { readonly counter: string; readonly amount: number }[];
+  readonly charged: Charged;
 }
 
 /** A counter's state as the memory store wants it back after a restart; opaque to the ledger. */
@@ -78,9 +81,7 @@ export interface Recovered {
    */
   readonly holds: readonly {
     readonly hold: Hold;
-    readonly ended:
-      | { readonly rank: number; readonly charged: readonly { readonly counter: string; readonly amount: number }[] }
-      | undefined;
+    readonly ended: Pick<End, 'rank' | 'charged'> | undefined;
   }[];
 }
 

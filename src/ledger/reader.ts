@@ -2,38 +2,21 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../core/errors.ts';
-import type { Meter } from '../core/units.ts';
+import type { BookLine } from './booking.ts';
 import { type Census, takeCensus } from './census.ts';
 import type { Hold, Refusal } from './hold.ts';
-import type { CounterRow, EndKind } from './ledger.ts';
+import type { Charged, CounterRow, End, EndKind } from './ledger.ts';
 import { type RefusalRow, type Report, refusalsOf, reportOf } from './report.ts';
 import type { ReportQuery } from './report-query.ts';
 import { decodeHold, decodeRefusal } from './row.ts';
-import { checkVersion, ledgerIdOf } from './schema.ts';
+import { bookLineOf, checkVersion, ledgerIdOf } from './schema.ts';
 
-/** One end as it was booked. */
-export interface BookedEnd {
-  readonly rank: number;
-  readonly kind: EndKind;
-  readonly source: 'hold' | 'entry';
-  readonly atMs: number;
-  readonly answeredModel: string | undefined;
-  readonly pricedModel: string | undefined;
-  readonly flags: readonly string[];
-  readonly status: number | undefined;
-  readonly attempts: number;
-  readonly durationMs: number | undefined;
-  readonly charged: readonly { readonly counter: string; readonly amount: number }[];
-}
+/** One end as it was booked; its lines and its hold stand beside it. */
+export type BookedEnd = Omit<End, 'decisionId' | 'hold' | 'lines'>;
 
 /** One line as it was booked: a difference to the lines of lower ranks. */
-export interface BookedLine {
+export interface BookedLine extends BookLine {
   readonly rank: number;
-  readonly meter: Meter;
-  readonly model: string;
-  readonly quantity: number;
-  readonly charge: bigint;
-  readonly cost: bigint;
 }
 
 /** All that the book holds of one decision id. */
@@ -132,7 +115,7 @@ export class LedgerReader {
       hold: decodeHold(found['row'] as string),
       writtenBy: found['written_by'] as 'hold' | 'end',
       ends: ends.map(endOf),
-      lines: lines.all(id).map(lineOf),
+      lines: lines.all(id).map((row) => ({ rank: Number(row['rank']), ...bookLineOf(row) })),
       conflicts: Number(conflicts),
     };
   }
@@ -157,7 +140,7 @@ function endOf(row: Record<string, unknown>): BookedEnd {
   return {
     rank: row['rank'] as number,
     kind: row['kind'] as EndKind,
-    source: row['source'] as 'hold' | 'entry',
+    source: row['source'] as End['source'],
     atMs: row['at_ms'] as number,
     answeredModel: (row['answered_model'] as string | null) ?? undefined,
     pricedModel: (row['priced_model'] as string | null) ?? undefined,
@@ -165,17 +148,6 @@ function endOf(row: Record<string, unknown>): BookedEnd {
     status: (row['status'] as number | null) ?? undefined,
     attempts: row['attempts'] as number,
     durationMs: (row['duration_ms'] as number | null) ?? undefined,
-    charged: JSON.parse(row['charged'] as string) as BookedEnd['charged'],
-  };
-}
-
-function lineOf(row: Record<string, unknown>): BookedLine {
-  return {
-    rank: Number(row['rank']),
-    meter: row['meter'] as Meter,
-    model: row['model'] as string,
-    quantity: Number(row['quantity']),
-    charge: row['charge'] as bigint,
-    cost: row['cost'] as bigint,
+    charged: JSON.parse(row['charged'] as string) as Charged,
   };
 }

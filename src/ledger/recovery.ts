@@ -1,5 +1,5 @@
 import type { Hold } from './hold.ts';
-import type { CounterRow, Recovered } from './ledger.ts';
+import type { Charged, CounterRow, Recovered } from './ledger.ts';
 import { decodeHold } from './row.ts';
 import type { RecoveredRow } from './sqlite-wire.ts';
 import type { WriterLink } from './writer-link.ts';
@@ -25,5 +25,5 @@ function recoveredOf({ row, rank, charged }: RecoveredRow): Recovered['holds'][n
   // The trace is for explain, which reads the row itself; that of a million holds would not fit.
   const hold: Hold = { ...decodeHold(row), trace: [] };
   if (rank === null || charged === null) return { hold, ended: undefined };
-  return { hold, ended: { rank, charged: JSON.parse(charged) as { counter: string; amount: number }[] } };
+  return { hold, ended: { rank, charged: JSON.parse(charged) as Charged } };
 }

@@ -90,7 +90,12 @@ export function reportOf(db: DatabaseSync, query: ReportQuery): Report {
     add(groupAt(totals, [], currencyOf(row, look)), row);
   }
   if (totals.size === 0) groupAt(totals, [], NO_CURRENCY);
-  return { query, rows: [...groups.values()].filter(isSomething).sort(byKey), totals: [...totals.values()], open };
+  return {
+    query,
+    rows: [...groups.values()].filter(isSomething).sort(byKey(query)),
+    totals: [...totals.values()],
+    open,
+  };
 }
 
 /** Refused requests by account, requested model, reason and limit; only `account`, `fromMs` and `toMs` of the query count. */
@@ -237,13 +242,17 @@ function isSomething(group: Group): boolean {
 }
 
 /** Meters in the order a request meets them, all else by code unit. */
-function byKey(a: Group, b: Group): number {
-  for (const [at, value] of a.key.entries()) {
-    const other = b.key[at]!;
-    if (value === other) continue;
-    const places = [value, other].map((word) => (METERS as readonly string[]).indexOf(word)) as [number, number];
-    if (places.every((place) => place >= 0)) return places[0] - places[1];
-    return value < other ? -1 : 1;
-  }
-  return a.currency.code < b.currency.code ? -1 : 1;
+function byKey({ by }: ReportQuery): (a: Group, b: Group) => number {
+  return (a, b) => {
+    for (const [at, value] of a.key.entries()) {
+      const other = b.key[at]!;
+      if (value === other) continue;
+      if (by[at] === 'meter') return METER_ORDER.indexOf(value) - METER_ORDER.indexOf(other);
+      return value < other ? -1 : 1;
+    }
+    return a.currency.code < b.currency.code ? -1 : 1;
+  };
 }
+
+/** The empty meter, of requests that used none, comes first. */
+const METER_ORDER: readonly string[] = ['', ...METERS];

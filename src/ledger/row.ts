@@ -9,7 +9,8 @@ import type { End, EndKind, Line, Orphan } from './ledger.ts';
 
 type Maybe<T> = T | null | undefined;
 type Wait = Maybe<number | 'never'>;
-type SpendTuple = [
+/** A spend by its places, here and in the fields that travel. */
+export type SpendTuple = [
   string,
   string,
   HeldSpend['kind'],
@@ -45,7 +46,7 @@ type FactsTuple = [
   [Maybe<string>, TraceTuple[]][],
   readonly string[],
 ];
-export type HoldTuple = [
+type HoldTuple = [
   FactsTuple,
   number,
   Maybe<string>,
@@ -144,8 +145,12 @@ export function decodeEnd(text: string): EndRow {
   };
 }
 
-export function encodeOrphan(orphan: Orphan): string {
-  return JSON.stringify([orphan.decisionId, orphan.atMs, orphan.why, orphan.entry]);
+/** Longest entry of an orphan that is kept. The decision struct of an access-log entry alone may be 4 KiB. */
+export const ENTRY_CHARS_MAX = 16_384;
+
+/** A longer entry is cut. */
+export function encodeOrphan({ decisionId, atMs, why, entry }: Orphan): string {
+  return JSON.stringify([decisionId, atMs, why, entry.slice(0, ENTRY_CHARS_MAX)]);
 }
 
 export function decodeOrphan(text: string): Orphan {
@@ -233,7 +238,7 @@ function traceOf([limit, owner, unit, asked, used, ceiling, marks, waitMs]: Trac
   };
 }
 
-export function holdTuple(h: Hold): HoldTuple {
+function holdTuple(h: Hold): HoldTuple {
   const e = h.estimate;
   return [
     factsTuple(h),
@@ -244,8 +249,12 @@ export function holdTuple(h: Hold): HoldTuple {
     h.priceList,
     h.billEstimated,
     [e.inputTokens, e.outputTokens, e.charge, e.cost, e.outputMax],
-    h.spends.map((s) => [s.counter, s.limit, s.kind, s.unit, s.reserved, s.onExpiry, s.n, s.p, s.end]),
+    h.spends.map(spendTuple),
   ];
+}
+
+export function spendTuple(s: HeldSpend): SpendTuple {
+  return [s.counter, s.limit, s.kind, s.unit, s.reserved, s.onExpiry, s.n, s.p, s.end];
 }
 
 function holdOf(t: HoldTuple): Hold {
@@ -263,7 +272,8 @@ function holdOf(t: HoldTuple): Hold {
   };
 }
 
-function heldSpendOf([counter, limit, kind, unit, reserved, onExpiry, n, p, end]: SpendTuple): HeldSpend {
+/** What `spendTuple` wrote. */
+export function heldSpendOf([counter, limit, kind, unit, reserved, onExpiry, n, p, end]: SpendTuple): HeldSpend {
   return {
     counter,
     limit,

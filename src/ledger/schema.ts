@@ -2,6 +2,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../core/errors.ts';
 import { newLedgerId } from '../core/ids.ts';
+import type { Meter } from '../core/units.ts';
+import type { BookLine } from './booking.ts';
 
 /** `TOLL` in ASCII: marks the file as ours in SQLite's header. */
 const APPLICATION_ID = 0x544f4c4c;
@@ -159,4 +161,15 @@ export function ledgerIdOf(db: DatabaseSync): string {
 
 function pragma(db: DatabaseSync, name: 'user_version' | 'application_id'): number {
   return Number(db.prepare(`PRAGMA ${name}`).get()?.[name]);
+}
+
+/** A row of `lines`, or a sum of such rows, read with BigInts. */
+export function bookLineOf(row: Record<string, unknown>): BookLine {
+  return {
+    meter: row['meter'] as Meter,
+    model: row['model'] as string,
+    quantity: Number(row['quantity']),
+    charge: row['charge'] as bigint,
+    cost: row['cost'] as bigint,
+  };
 }

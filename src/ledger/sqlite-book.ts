@@ -2,19 +2,16 @@
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
-import type { Meter } from '../core/units.ts';
 import { amountsText, type BookLine, book } from './booking.ts';
 import type { Hold } from './hold.ts';
 import type { CounterRow, Orphan } from './ledger.ts';
-import { decodeEnd, decodeHold, decodeOrphan, decodeRefusal, type EndRow, encodeHold } from './row.ts';
-import { migrate } from './schema.ts';
+import { decodeEnd, decodeHold, decodeOrphan, decodeRefusal, ENTRY_CHARS_MAX, type EndRow, encodeHold } from './row.ts';
+import { bookLineOf, migrate } from './schema.ts';
 import { type Statements, statements } from './sqlite-statements.ts';
 import type { Batch, Outcomes, RecoveredRow, RowKind, WriterSettings } from './sqlite-wire.ts';
 
 /** Readable by the operator's group, so that finance can run reports; by nobody else. */
 const FILE_MODE = 0o640;
-/** Orphan entries are kept up to this; a longer one is cut, since it cannot be booked from anyway. */
-const ENTRY_CHARS_MAX = 16_384;
 /** How often dead counters are looked for, ms of the rows' own time. */
 const PRUNE_EVERY_MS = 60_000;
 /** How long a dead counter stays, ms: a wall clock that jumped ahead by less costs nothing. */
@@ -43,7 +40,7 @@ function openFile({ file, busyMs }: WriterSettings): { db: DatabaseSync; ledgerI
 }
 
 /** Whether an error speaks of the storage: the same batch may pass later. Else some row can never be booked. */
-export function isStorageError(error: unknown): boolean {
+function isStorageError(error: unknown): boolean {
   return (
     error instanceof Error &&
     'errcode' in error &&
@@ -145,7 +142,8 @@ export class SqliteBook {
       if (isStorageError(error)) throw error;
       this.#db.exec('ROLLBACK TO one_row');
       outcomes.rejected += 1;
-      this.#orphan({ decisionId: `row ${kind}`, why: `row_rejected ${text.slice(0, 80)}`, atMs: 0, entry: text });
+      const entry = text.slice(0, ENTRY_CHARS_MAX);
+      this.#orphan({ decisionId: `row ${kind}`, why: `row_rejected ${text.slice(0, 80)}`, atMs: 0, entry });
     }
     this.#db.exec('RELEASE one_row');
   }
@@ -263,16 +261,6 @@ export class SqliteBook {
   }
 
   #orphan(orphan: Orphan): void {
-    this.#sql.orphan.run(orphan.decisionId, orphan.why, orphan.atMs, orphan.entry.slice(0, ENTRY_CHARS_MAX));
+    this.#sql.orphan.run(orphan.decisionId, orphan.why, orphan.atMs, orphan.entry);
   }
-}
-
-function bookLineOf(row: Record<string, unknown>): BookLine {
-  return {
-    meter: row['meter'] as Meter,
-    model: row['model'] as string,
-    quantity: Number(row['quantity']),
-    charge: row['charge'] as bigint,
-    cost: row['cost'] as bigint,
-  };
 }

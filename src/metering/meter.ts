@@ -4,7 +4,7 @@ import type { Awaitable } from '../core/units.ts';
 import { dialect } from '../dialects/dialects.ts';
 import { holdFromFields } from '../ledger/fields.ts';
 import type { Hold } from '../ledger/hold.ts';
-import type { End, Ledger, Recovered } from '../ledger/ledger.ts';
+import type { Charged, End, Ledger, Recovered } from '../ledger/ledger.ts';
 import type { Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
 import type { Policy, PriceTables } from '../policy/policy.ts';
 import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
@@ -50,8 +50,6 @@ const LEDGER_GRACE_MS = 60_000;
 const SKEW_MAX_MS = 86_400_000;
 
 const BOOKED = { booked: true, source: 'hold' } as const;
-
-type Charged = SettleAnswer['charged'];
 
 /**
  * From access-log entries to settled counters and booked ends. Repetition and order change nothing: spends and ledger

@@ -1,6 +1,6 @@
 import { inputTokens, type Quantities, totalTokens } from '../core/units.ts';
 import type { HeldSpend, Hold } from '../ledger/hold.ts';
-import type { Line } from '../ledger/ledger.ts';
+import type { Charged, Line } from '../ledger/ledger.ts';
 import type { CounterRef, Settlement } from '../limits/store.ts';
 
 /** What one decision really used. Money is that of its ledger lines, so that counter and ledger agree to the unit. */
@@ -22,7 +22,7 @@ export function zerosOf(hold: Hold): readonly Settlement[] {
 }
 
 /** What the counters of a hold stay charged with where its settlement did not reach them: what its expiry keeps. Pure. */
-export function keptOf(hold: Hold): readonly { readonly counter: string; readonly amount: number }[] {
+export function keptOf(hold: Hold): Charged {
   return hold.spends.map(({ counter, kind, onExpiry, reserved }) => ({
     counter,
     amount: kind === 'slots' || onExpiry === 'release' ? 0 : reserved,

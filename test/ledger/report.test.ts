@@ -73,6 +73,18 @@ test('by account, model and meter; what used nothing stands under no meter', asy
   ]);
 });
 
+test('accounts that are called like meters are sorted like any other', async (t) => {
+  const names = ['output', 'cache_read', 'input', 'zoo'];
+  const reader = await filled(t, (ledger) => {
+    for (const account of names) settle(ledger, { account, customer: account }, {});
+  });
+  const { rows } = reader.report(query());
+  assert.deepEqual(
+    rows.map((row) => row.key[0]),
+    names.toSorted(),
+  );
+});
+
 test('what an expiry booked and the access log took back is nothing', async (t) => {
   const reader = await filled(t, (ledger) => {
     settle(ledger, {}, { rank: 0, kind: 'unreconciled' }, { kind: 'failed', lines: [] });

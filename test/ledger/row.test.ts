@@ -72,6 +72,11 @@ test('ends keep money as it is, and the hold only if asked to', () => {
   assert.deepEqual(decodeEnd(encodeEnd({ ...facts, hold }, { withHold: true })), { ...facts, model: '', hold });
 });
 
+test('an orphan that is too long is cut', () => {
+  const orphan = { decisionId: 'x', why: 'y', atMs: 5, entry: 'e'.repeat(20_000) };
+  assert.equal(decodeOrphan(encodeOrphan(orphan)).entry.length, 16_384);
+});
+
 test('orphans of any text', () => {
   fc.assert(
     fc.property(fc.record({ decisionId: hostileText, why: hostileText, entry: hostileText }), (texts) => {
