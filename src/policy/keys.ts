@@ -1,5 +1,6 @@
 /** keys/*.yaml: API keys, as digests only. */
 import { DAY_MS, parseDay } from '../core/day.ts';
+import { parseDigest } from './digest.ts';
 import type { Document } from './documents.ts';
 import { type Known, refer } from './names.ts';
 import type { ApiKey } from './policy.ts';
@@ -40,7 +41,6 @@ export function compileKeys(
 
 function compileKey(id: string, entry: KeysFile[string], source: Source, context: KeyContext): ApiKey {
   const { access, classes, problems } = context;
-  const [, pepper = '', digest = ''] = entry.digest.split(':');
   const createdMs = parseDay(entry.created) ?? 0;
   const lastMs = parseDay(entry.expires) ?? 0;
   if (lastMs < createdMs) {
@@ -74,8 +74,7 @@ function compileKey(id: string, entry: KeysFile[string], source: Source, context
   return Object.freeze({
     id,
     account: entry.account,
-    pepper,
-    digest: Buffer.from(digest, 'base64url'),
+    ...parseDigest(entry.digest)!,
     kind: entry.kind,
     class: entry.class,
     environment: entry.environment,

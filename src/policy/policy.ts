@@ -3,6 +3,7 @@
  * Built by compile.ts; all maps are read-only after that. All money in the currency's smallest unit, all times in ms.
  */
 import type { Enforce, Meter, Unit } from '../core/units.ts';
+import type { KeyDigest } from './digest.ts';
 
 export const DIALECTS = [
   'openai-chat',
@@ -157,7 +158,7 @@ export interface AccessQuestion {
   readonly credential: string;
   readonly actor: string | undefined;
   readonly route: string;
-  /** Undefined on routes without a model. Deny rules match any of `names` (said and canonical), allow rules the canonical one. */
+  /** Undefined on routes without a model. Deny rules match its name and what was said, allow rules its name. */
   readonly model: Model | undefined;
   readonly said: string | undefined;
 }
@@ -178,13 +179,10 @@ export interface AccessRules {
   judge(question: AccessQuestion): AccessAnswer;
 }
 
-export interface ApiKey {
+export interface ApiKey extends KeyDigest {
   /** Public id: names the key in logs, ledger and limits. */
   readonly id: string;
   readonly account: string;
-  /** Pepper version, e.g. `v1`, and the HMAC-SHA-256 of the whole key under it, 32 bytes. */
-  readonly pepper: string;
-  readonly digest: Uint8Array;
   readonly kind: 'human' | 'service' | 'agent';
   readonly class: string;
   readonly environment: string;

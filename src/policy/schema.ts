@@ -1,6 +1,7 @@
 /** The grammar of the bundle's files, declared once. Each description completes "expected …". */
 import * as z from 'zod';
 import { AMOUNT_FORM } from './amount.ts';
+import { parseDigest } from './digest.ts';
 import {
   accountPath,
   accountPattern,
@@ -269,10 +270,7 @@ export const keysSchema = z
     keyId,
     z.strictObject({
       account: accountPath,
-      digest: text(
-        /^hmac-sha256:v[1-9][0-9]{0,3}:[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/,
-        'a digest `hmac-sha256:v1:<43 characters of base64url>`',
-      ),
+      digest: checked(parseDigest, 'a digest `hmac-sha256:v1:<43 characters of base64url>`'),
       kind,
       class: className,
       environment,

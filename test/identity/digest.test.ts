@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { mintApiKey } from '../../src/identity/api-key.ts';
-import { digestMatches, digestText, parseDigest } from '../../src/identity/digest.ts';
+import { digestMatches, digestText } from '../../src/identity/digest.ts';
 import { type Peppers, parsePepper } from '../../src/identity/peppers.ts';
+import { parseDigest } from '../../src/policy/digest.ts';
 
 const HEX_1 = '0123456789abcdef'.repeat(4);
 const HEX_2 = 'fedcba9876543210'.repeat(4);
@@ -60,25 +61,4 @@ describe('digest', () => {
     assert.equal(digestMatches(KEY, parseDigest(digestText(KEY, peppers)), none), false);
     assert.equal(digestMatches(KEY, undefined, none), false);
   });
-
-  const GOOD = digestText(KEY, peppers);
-  const NEAR_MISSES = [
-    '',
-    GOOD.slice(0, -1),
-    `${GOOD}A`,
-    `${GOOD}=`,
-    `${GOOD}\n`,
-    GOOD.replace('hmac-sha256', 'HMAC-SHA256'),
-    GOOD.replace('hmac-sha256', 'sha256'),
-    GOOD.replace(':v1:', ':1:'),
-    GOOD.replace(':v1:', ':v0:'),
-    GOOD.replace(':v1:', ':v01:'),
-    GOOD.replace(':v1:', '::'),
-    // 43 characters of base64url hold two bits more than 32 bytes: the last one has unused bits set.
-    `${GOOD.slice(0, -1)}${GOOD.at(-1) === 'B' ? 'C' : 'B'}`,
-  ];
-  for (const [i, text] of NEAR_MISSES.entries()) {
-    test(`8.${i + 1} \`${JSON.stringify(text.slice(0, 20))}…\` is no digest`, () =>
-      assert.equal(parseDigest(text), undefined));
-  }
 });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mintApiKey } from '../../src/identity/api-key.ts';
-import { digestText, parseDigest } from '../../src/identity/digest.ts';
+import { digestText } from '../../src/identity/digest.ts';
 import { CredentialIdentifier } from '../../src/identity/identify.ts';
 import { newPepperText, type Peppers, parsePepper } from '../../src/identity/peppers.ts';
 import { isRefusal, type Principal } from '../../src/identity/principal.ts';
+import { parseDigest } from '../../src/policy/digest.ts';
 import type { ApiKey, Policy } from '../../src/policy/policy.ts';
 import { headersOf } from './headers.ts';
 
