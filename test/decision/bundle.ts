@@ -125,7 +125,7 @@ export async function writeFiles(dir: string, files: Readonly<Record<string, str
 
 function keyEntry([id, key]: readonly [string, { readonly account: string; readonly class?: string }]): string {
   const digest = `"hmac-sha256:v1:${'A'.repeat(43)}"`;
-  return `${id}: {account: ${key.account}, digest: ${digest}, kind: service, class: ${key.class ?? 'interactive'}, environment: prod, owner: t@acme.example, created: 2026-01-01, expires: 2030-12-31}`;
+  return `${id}: {account: ${key.account}, digest: ${digest}, kind: service, class: ${key.class ?? 'interactive'}, environment: prod, owner: t@acme.example, created: 2026-01-01, expires: 2099-12-31}`;
 }
 
 /** A list that has entries; an empty one is left out, as the grammar wants it. */
