@@ -1,0 +1,58 @@
+import { type Caller, DOWNGRADED, type Row } from './row.ts';
+export const CLAIMS: readonly Row[] = [
+  {
+    name: 'a class to the right is added',
+    headers: ['tollgate-class: batch'],
+    classes: ['interactive', 'batch'],
+    status: 200,
+  },
+  { name: 'the bound class', as: 'batch', headers: ['Tollgate-Class: batch'], classes: ['batch'], status: 200 },
+  ...[
+    ['a freer class', ['tollgate-class: interactive'], 'batch'],
+    ['a freer class, but not the freest', ['tollgate-class: agentic', 'tollgate-run: r1'], 'batch'],
+    ['an unknown class', ['tollgate-class: root'], 'open'],
+    ['a class in capitals', ['tollgate-class: BATCH'], 'open'],
+    ['an empty class', ['tollgate-class:'], 'open'],
+    ['a class twice', ['tollgate-class: batch', 'tollgate-class: batch'], 'open'],
+    ['two classes in one', ['tollgate-class: agentic, batch'], 'open'],
+    ['a run that is none', ['tollgate-run: a/b'], 'open'],
+    ['a run of 129 characters', [`tollgate-run: ${'r'.repeat(129)}`], 'open'],
+    ['a run twice', ['tollgate-run: a', 'tollgate-run: b'], 'open'],
+    ['a downgrade that is not refused', ['tollgate-downgrade: allow'], 'open'],
+    ['a downgrade refused twice', ['tollgate-downgrade: refuse', 'tollgate-downgrade: refuse'], 'open'],
+  ].map(([name, headers, as]) => ({
+    name: name as string,
+    headers: headers as string[],
+    as: as as Caller,
+    status: 400,
+    code: 'header_invalid',
+  })),
+  { name: 'a class that needs a run', headers: ['tollgate-class: agentic'], status: 400, code: 'run_required' },
+  {
+    name: 'a class with its run',
+    headers: ['tollgate-class: agentic', `tollgate-run: ${'r'.repeat(128)}`],
+    classes: ['interactive', 'agentic'],
+    status: 200,
+  },
+  {
+    name: 'a class that was not bought',
+    as: 'starter',
+    headers: ['tollgate-class: batch'],
+    status: 403,
+    code: 'class_not_entitled',
+  },
+  {
+    name: 'no downgrade: refused as by the limit',
+    headers: ['tollgate-downgrade: refuse'],
+    body: DOWNGRADED,
+    status: 429,
+    code: 'insufficient_quota',
+  },
+  {
+    name: 'no downgrade, and none is needed',
+    headers: ['tollgate-downgrade: refuse'],
+    body: '{"model":"gpt-5","max_tokens":5,"messages":[]}',
+    served: 'gpt-5',
+    status: 200,
+  },
+];

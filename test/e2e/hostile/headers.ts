@@ -1,0 +1,95 @@
+import { ASK, DOWNGRADED, FORGED_ID, type Row } from './row.ts';
+export const HEADERS: readonly Row[] = [
+  {
+    name: 'all of x-tollgate-*',
+    headers: [
+      `x-tollgate-decision: ${FORGED_ID}`,
+      'X-Tollgate-Model: gpt-5',
+      'x-tollgate-requested-model: gpt-5',
+      'X-TOLLGATE-LIMIT: none',
+      'x-tollgate-account: globex',
+      'x-tollgate-anything: x',
+    ],
+    status: 200,
+  },
+  {
+    name: 'an edit of its own, where none is made',
+    headers: ['x-tollgate-edit: 10,12,"gpt-5";', `x-tollgate-edit-size: ${ASK.length}`],
+    status: 200,
+  },
+  {
+    name: 'an edit of its own, where two are made',
+    headers: ['x-tollgate-edit: 0,0,;', 'X-Tollgate-Edit-Size: 0', `x-tollgate-edit-size: ${DOWNGRADED.length}`],
+    body: DOWNGRADED,
+    status: 200,
+  },
+  {
+    name: 'x-envoy-*',
+    headers: [
+      'x-envoy-original-path: /v1/models',
+      'x-envoy-max-retries: 100',
+      'x-envoy-retry-on: 5xx',
+      'x-envoy-upstream-rq-timeout-ms: 1',
+      'x-envoy-upstream-alt-stat-name: x',
+      'x-envoy-upstream-rq-per-try-timeout-ms: 1',
+      'x-envoy-hedge-on-per-try-timeout: true',
+      'x-envoy-decorator-operation: x',
+      'x-envoy-internal: true',
+      'x-envoy-force-trace: true',
+      'x-envoy-auth-partial-body: true',
+      'x-envoy-original-host: x',
+    ],
+    status: 200,
+  },
+  {
+    name: 'other methods, paths, hosts and payers for the provider',
+    headers: [
+      'X-HTTP-Method-Override: DELETE',
+      'X-Original-URL: /v1/files',
+      'X-Rewrite-URL: /v1/files',
+      'X-Forwarded-Host: other.example',
+      'X-Forwarded-For: 10.0.0.1',
+      'Forwarded: for=10.0.0.1;host=other.example',
+      'OpenAI-Organization: org-other',
+      'OpenAI-Project: proj_other',
+      'X-Forwarded-Client-Cert: By=spiffe://acme/x;Hash=0',
+      'Cookie: key=<open>',
+      'Proxy-Authorization: Bearer <open>',
+    ],
+    status: 200,
+  },
+  { name: 'x-tollgate-* behind a bare line feed', headers: [`x-a: b\nx-tollgate-decision: ${FORGED_ID}`], status: 200 },
+  { name: 'x-tollgate-* behind a bare return', headers: [`x-a: b\rx-tollgate-decision: ${FORGED_ID}`], status: 200 },
+  { name: 'a space behind a name', headers: [`x-tollgate-decision : ${FORGED_ID}`], status: 400 },
+  { name: 'underscores for dashes', headers: [`x_tollgate_decision: ${FORGED_ID}`], status: 400 },
+  { name: 'a NUL in a value', headers: ['x-a: b\0c'], status: 400 },
+  { name: 'another control byte in a value', headers: ['tollgate-class: batch\x01'], status: 400 },
+  { name: 'bytes beyond ASCII in what is logged', headers: ['User-Agent: \xff\xfe', 'Referer: \x80'], status: 200 },
+  { name: 'hop-by-hop: our headers', headers: ['Connection: x-tollgate-decision, x-tollgate-model'], status: 200 },
+  {
+    name: 'hop-by-hop: the edit',
+    headers: ['Connection: x-tollgate-edit, x-tollgate-edit-size'],
+    body: DOWNGRADED,
+    status: 200,
+  },
+  {
+    name: 'hop-by-hop: the credential',
+    headers: ['Connection: authorization'],
+    status: 401,
+    code: 'invalid_api_key',
+  },
+  {
+    name: 'hop-by-hop: the media type',
+    headers: ['Connection: content-type'],
+    status: 415,
+    code: 'content_type_unsupported',
+  },
+  { name: '65 headers', headers: many(60), status: 431 },
+  { name: 'so many headers that ours have no room', headers: many(55), status: 500, released: true },
+  { name: '33 kB of headers', headers: [`x-large: ${'x'.repeat(33_000)}`], status: 431 },
+  { name: 'a common expectation', headers: ['Expect: 100-continue'], status: 200 },
+];
+
+function many(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `x-many-${index}: 1`);
+}

@@ -1,0 +1,98 @@
+import { ASK, asking, CLAUDE, DOWNGRADED, POST_MESSAGES, type Row } from './row.ts';
+export const MODELS: readonly Row[] = [
+  ...[
+    ['two models', '{"model":"gpt-5-mini","max_tokens":5,"messages":[],"model":"gpt-5"}'],
+    ['Model', '{"model":"gpt-5-mini","Model":"gpt-5","messages":[]}'],
+    ['MODEL first', '{"MODEL":"gpt-5","model":"gpt-5-mini","messages":[]}'],
+    ['a twin in escapes', '{"model":"gpt-5-mini","m\\u006fdel":"gpt-5","messages":[]}'],
+    ['a twin in escapes, in capitals', '{"model":"gpt-5-mini","\\u004dODEL":"gpt-5","messages":[]}'],
+    ['two max_tokens', asking('"max_tokens":5,"max_tokens":100000')],
+    ['two n', asking('"n":1,"n":100')],
+    ['a long s in stream', asking('"\u017ftream":true,"max_tokens":5')],
+    ['a Kelvin sign in max_tokens', asking('"max_to\u212aens":100000,"max_tokens":5')],
+    ['two messages', asking('"max_tokens":5,"messages":[{"role":"user","content":"long"}]')],
+    ['two include_usage', asking('"stream":true,"stream_options":{"include_usage":true,"include_usage":false}')],
+    ['Include_Usage', asking('"stream":true,"stream_options":{"include_usage":true,"Include_Usage":false}')],
+    ['two stream_options', asking('"stream":true,"stream_options":{},"stream_options":{"include_usage":false}')],
+  ].map(([name, body]) => ({ name: name!, body: body!, status: 400, code: 'body_duplicate_key' })),
+  ...[
+    'null',
+    '5',
+    '["gpt-5"]',
+    '{"a":1}',
+    '""',
+    '" gpt-5-mini"',
+    '"gpt-5-mini\\u0000"',
+    '"../gpt-5"',
+    '"gpt\u20115"',
+  ].map((json) => ({ name: `the model ${json}`, body: model(json), status: 400, code: 'model_invalid' })),
+  { name: 'no model but Model', body: '{"Model":"gpt-5","messages":[]}', status: 400, code: 'body_duplicate_key' },
+  { name: 'no model but deeper down', body: '{"messages":[{"model":"gpt-5"}]}', status: 400, code: 'model_invalid' },
+  ...['"gpt-6"', '"gpt-5-2026-01-01"', '"GPT-5-MINI"', '"openai/gpt-5-mini"', '"__proto__"'].map((json) => ({
+    name: `the model ${json}`,
+    body: model(json),
+    status: 404,
+    code: 'model_not_found',
+  })),
+  { name: 'a model in escapes', body: model('"gpt\\u002d5"'), served: 'gpt-5', status: 200 },
+  { name: 'the key in escapes', body: '{"m\\u006fdel":"gpt-5-mini","max_tokens":5,"messages":[]}', status: 200 },
+  {
+    name: 'other models deeper down, in text, under odd keys',
+    body: asking(
+      '"max_tokens":5,"metadata":{"model":"gpt-5","Model":"x"},"__proto__":{"model":"gpt-5"},"":"\\"model\\""',
+    ),
+    status: 200,
+  },
+  ...[
+    ['a list of models', '"models":["gpt-5"]'],
+    ['fallbacks', '"fallbacks":[{"model":"gpt-5"}]'],
+    ['max_tokens as text', '"max_tokens":"5"'],
+    ['max_tokens of -1', '"max_tokens":-1'],
+    ['max_tokens of 1e3', '"max_tokens":1e3'],
+    ['max_tokens of 5.0', '"max_tokens":5.0'],
+    ['max_tokens of 1e400', '"max_tokens":1e400'],
+    ['max_tokens of 2^53+1', '"max_completion_tokens":9007199254740993'],
+    ['n as text', '"n":"2"'],
+    ['stream as text', '"stream":"true"'],
+    ['stream of 1', '"stream":1'],
+    ['stream_options that are a list', '"stream":true,"stream_options":[true]'],
+    ['include_usage as text', '"stream":true,"stream_options":{"include_usage":"true"}'],
+  ].map(([name, members]) => ({ name: name!, body: asking(members!), status: 400, code: 'body_value_invalid' })),
+  { name: 'more than was bought', as: 'starter', body: model('"gpt-5"'), status: 403, code: 'model_not_entitled' },
+  {
+    name: 'more than was bought, by another name',
+    as: 'starter',
+    body: model('"gpt-5-latest"'),
+    status: 403,
+    code: 'model_not_entitled',
+  },
+  { name: 'a plan without the step down', as: 'starter', body: DOWNGRADED, status: 403, code: 'model_not_entitled' },
+  { name: 'what was bought', as: 'starter', status: 200 },
+  { name: 'a model of another provider', body: CLAUDE, status: 404, code: 'model_not_found' },
+  {
+    name: 'a model of another provider, the other way round',
+    line: POST_MESSAGES,
+    body: ASK,
+    status: 404,
+    code: 'model_not_found',
+  },
+  {
+    name: 'a tool that brings a model of its own',
+    line: POST_MESSAGES,
+    body: '{"model":"claude-sonnet","max_tokens":5,"messages":[],"tools":[{"type":"advisor","model":"claude-opus"}]}',
+    status: 400,
+    code: 'body_value_invalid',
+  },
+  {
+    name: 'no cap where the provider wants one',
+    line: POST_MESSAGES,
+    body: '{"model":"claude-sonnet","messages":[]}',
+    status: 400,
+    code: 'output_cap_required',
+  },
+];
+
+/** A call whose model is written so. */
+function model(json: string): string {
+  return `{"model":${json},"max_tokens":5,"messages":[]}`;
+}
