@@ -163,7 +163,6 @@ async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promis
   });
   const accessLog = serveAccessLog({
     take: (entries) => takeAll(meter, entries),
-    clock,
     onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
   });
   const bodyMax = Math.max(0, ...[...policy.routes.values()].map((route) => route.bodyMaxBytes));

@@ -1,5 +1,4 @@
 /** envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs over bytes. Lossy by design: it settles, it never decides. */
-import type { Clock } from '../core/clock.ts';
 import type { Awaitable } from '../core/units.ts';
 import type { LogEntry } from '../metering/entry.ts';
 import type { InboundMethod } from './rpc.ts';
@@ -13,7 +12,6 @@ export interface AccessLogPorts {
    * not the end of the stream.
    */
   take(entries: readonly LogEntry[]): Awaitable<void>;
-  readonly clock: Clock;
   /** `undecodable`: as many entries could not be read. `failed`: `take` threw. */
   onFault?(fault: 'undecodable' | 'failed', cause: unknown): void;
 }
@@ -32,10 +30,10 @@ export function serveAccessLog(ports: AccessLogPorts): InboundMethod {
 }
 
 function take(ports: AccessLogPorts, bytes: Uint8Array): Awaitable<void> {
-  const { entries, faulty } = readAccessLog(bytes, ports.clock.nowMs());
-  if (faulty > 0) ports.onFault?.('undecodable', faulty);
-  if (entries.length === 0) return;
   try {
+    const { entries, faulty } = readAccessLog(bytes);
+    if (faulty > 0) ports.onFault?.('undecodable', faulty);
+    if (entries.length === 0) return;
     const taken = ports.take(entries);
     if (taken instanceof Promise) return taken.catch((error) => ports.onFault?.('failed', error));
   } catch (error) {

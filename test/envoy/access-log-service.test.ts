@@ -27,7 +27,7 @@ async function serve(scope: Scope, take: (entries: readonly LogEntry[]) => Await
   const faults: [string, unknown][] = [];
   const listener: Listener = await listen({
     endpoint: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    methods: [serveAccessLog({ take, clock: systemClock, onFault: (...fault) => faults.push(fault) })],
+    methods: [serveAccessLog({ take, onFault: (...fault) => faults.push(fault) })],
     receiveBytesMax: 4_194_304,
     clock: systemClock,
     rotate: false,

@@ -46,7 +46,7 @@ testEnds([
   // Cut after the first byte.
   {
     what: 'a stream that the client left',
-    entry: { ...SSE, clientGone: true, responseBytes: 400, details: 'downstream_remote_disconnect' },
+    entry: { ...SSE, responseBytes: 400, details: 'downstream_remote_disconnect' },
     kind: 'estimated',
     tokens: { input: 100, output: 2 },
   },
@@ -58,14 +58,14 @@ testEnds([
   },
   {
     what: 'before any of it was sent on',
-    entry: { status: 0, responseBytes: 0, clientGone: true },
+    entry: { status: 0, responseBytes: 0 },
     kind: 'estimated',
     tokens: { input: 100 },
   },
   {
     what: 'messages cut after their start',
     hold: ANTHROPIC,
-    entry: { ...SSE, clientGone: true, usage: new Map([MESSAGE_START]), responseBytes: 0 },
+    entry: { ...SSE, usage: new Map([MESSAGE_START]), responseBytes: 0 },
     kind: 'estimated',
     tokens: { input: 100 },
   },
@@ -79,7 +79,7 @@ testEnds([
   // Attempted, and cut before the first byte.
   {
     what: 'a client that did not wait',
-    entry: { ...UNANSWERED, status: 0, clientGone: true, details: 'downstream_remote_disconnect' },
+    entry: { ...UNANSWERED, status: 0, details: 'downstream_remote_disconnect' },
     kind: 'estimated',
     tokens: { input: 100 },
   },

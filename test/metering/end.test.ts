@@ -14,7 +14,7 @@ testEnds([
   { what: 'a 200 that is not the provider’s', entry: UNSENT, kind: 'released', tokens: {} },
   {
     what: 'a client that left at once',
-    entry: { ...UNSENT, status: 0, clientGone: true },
+    entry: { ...UNSENT, status: 0 },
     kind: 'released',
     tokens: {},
   },
@@ -97,7 +97,7 @@ testEnds([
   { what: 'a failed one', entry: { ...REPORTED, status: 500 }, kind: 'settled', tokens: USED, answered: OPENAI },
   {
     what: 'a client that left after it',
-    entry: { ...REPORTED, clientGone: true },
+    entry: { ...REPORTED },
     kind: 'settled',
     tokens: USED,
     answered: OPENAI,
@@ -187,7 +187,7 @@ testEnds([
   { what: '404 on an unmetered route', hold: UNMETERED, entry: { status: 404 }, kind: 'failed', tokens: {} },
   {
     what: 'an error that was cut',
-    entry: { status: 500, clientGone: true, details: 'downstream_remote_disconnect' },
+    entry: { status: 500, details: 'downstream_remote_disconnect' },
     kind: 'failed',
     tokens: {},
   },

@@ -106,13 +106,11 @@ export function entryOf(some: Partial<LogEntry> = {}): LogEntry {
     usage: new Map(),
     status: 200,
     details: 'via_upstream',
-    clientGone: false,
     attempts: 1,
     upstreamBytes: 413,
     firstByte: true,
     responseBytes: 330,
     responseContentType: 'application/json',
-    startMs: DECIDED_MS,
     durationMs: 25,
     ...some,
   };

@@ -187,9 +187,8 @@ test('only the end of an allowed request is billed', async (t) => {
   const hold = await desk.admit();
   const denied = new Map<string, string>(holdToFields(hold)).set('outcome', 'deny');
   const entries: LogEntry[] = [
-    endEntry(hold, { kind: 'start' }),
-    endEntry(hold, { kind: 'attempt', decision: new Map([['decision_id', hold.decisionId]]) }),
     endEntry(hold, { kind: 'other' }),
+    endEntry(hold, { decision: new Map([['decision_id', hold.decisionId]]) }),
     endEntry(hold, { decision: denied }),
     entryOf(),
     entryOf({ decision: new Map() }),

@@ -78,7 +78,7 @@ export async function startTee(scope: Scope): Promise<AccessLogTee> {
     entryOf: (decisionId) =>
       until(`access-log entry of ${decisionId}`, () =>
         messages
-          .flatMap((message) => readAccessLog(message, Date.now()).entries)
+          .flatMap((message) => readAccessLog(message).entries)
           .find((entry) => entry.kind === 'end' && entry.decision?.get('decision_id') === decisionId),
       ),
     async replay() {

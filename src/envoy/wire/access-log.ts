@@ -8,35 +8,26 @@ export interface LogBatch {
   readonly entries: readonly LogEntry[];
   /** Entries (or the rest of a message) that could not be decoded. */
   readonly faulty: number;
-  /** Given in the first message of a stream only. */
-  readonly logName: string | undefined;
 }
 
 /**
  * Reads one message of an access-log stream. Never throws: an entry that cannot be decoded is counted and its neighbours are
- * kept; of a message that is cut, the entries before the cut. `nowMs` bounds the times in it. TCP entries are passed over.
+ * kept; of a message that is cut, the entries before the cut. TCP entries are passed over, and so is who sends them: whose
+ * decisions these are is said by their ids.
  */
-export function readAccessLog(message: Uint8Array, nowMs: number): LogBatch {
-  const batch = { entries: [] as LogEntry[], faulty: 0, logName: undefined as string | undefined };
+export function readAccessLog(message: Uint8Array): LogBatch {
+  const batch = { entries: [] as LogEntry[], faulty: 0 };
   attempt(batch, () => {
     const reader = new Reader(message);
     while (reader.more()) {
-      switch (reader.field()) {
-        case 1:
-          batch.logName = readLogName(reader);
-          break;
-        case 2:
-          readEntries(reader, { batch, nowMs });
-          break;
-        default:
-          reader.skip();
-      }
+      if (reader.field() === 2) readEntries(reader, batch);
+      else reader.skip();
     }
   });
   return batch;
 }
 
-function readEntries(reader: Reader, into: { batch: { entries: LogEntry[]; faulty: number }; nowMs: number }): void {
+function readEntries(reader: Reader, batch: { entries: LogEntry[]; faulty: number }): void {
   const outer = reader.open();
   while (reader.more()) {
     if (reader.field() !== 1) {
@@ -45,20 +36,9 @@ function readEntries(reader: Reader, into: { batch: { entries: LogEntry[]; fault
     }
     // An entry is read by a reader of its own, so that a fault in it does not lose the place in the message.
     const bytes = reader.bytes();
-    attempt(into.batch, () => into.batch.entries.push(readEntry(new Reader(bytes), into.nowMs)));
+    attempt(batch, () => batch.entries.push(readEntry(new Reader(bytes))));
   }
   reader.close(outer);
-}
-
-function readLogName(reader: Reader): string | undefined {
-  let name: string | undefined;
-  const outer = reader.open();
-  while (reader.more()) {
-    if (reader.field() === 2) name = reader.text();
-    else reader.skip();
-  }
-  reader.close(outer);
-  return name;
 }
 
 function attempt(batch: { faulty: number }, read: () => void): void {

@@ -1,74 +1,51 @@
 /** envoy.data.accesslog.v3.HTTPAccessLogEntry: the parts that metering needs. */
 import type { UsageFields } from '../../dialects/dialect.ts';
+import { USAGE_NAMESPACE } from '../../dialects/usage-rules.ts';
 import type { LogEntry } from '../../metering/entry.ts';
-import { readDurationMs, readTimestampMs } from './log-time.ts';
 import { METADATA_KEY } from './metadata.ts';
-import { type NameTable, nameTable } from './names.ts';
+import { nameTable } from './names.ts';
 import type { Reader } from './reader.ts';
 import { readStruct, type StructMap } from './struct.ts';
 
 /** Where ext_authz keeps the dynamic metadata of our answer. A client cannot write there. */
 const DECISION_NAMESPACE = 'envoy.filters.http.ext_authz';
-/** Where the response filters write what the provider reported. */
-const USAGE_NAMESPACE = 'tollgate.usage';
 const DECISION = 0;
 const NAMESPACES = nameTable([DECISION_NAMESPACE, USAGE_NAMESPACE]);
-const DECISION_HEADER = nameTable(['x-tollgate-decision']);
 const CONTENT_TYPE = nameTable(['content-type']);
 
-/** AccessLogType, see protos/. A type that is not named here, `NotSet` included, is not billed. */
+/** AccessLogType, see protos/: DownstreamPeriodic and DownstreamEnd. Any other, `NotSet` included, is not billed. */
 const KINDS: ReadonlyMap<number, LogEntry['kind']> = new Map([
-  [4, 'start'],
   [5, 'periodic'],
   [6, 'end'],
-  [9, 'attempt'],
 ]);
 
-/** What was read so far; mutable, local to one decode. */
-interface Seen {
-  kind: LogEntry['kind'];
-  decision: ReadonlyMap<string, string> | undefined;
-  usage: UsageFields;
-  status: number;
-  details: string;
-  flaggedGone: boolean;
-  attempts: number;
-  upstreamBytes: number;
-  firstByte: boolean;
-  responseBytes: number;
-  responseContentType: string | undefined;
-  decisionHeader: string | undefined;
-  startMs: number;
-  durationMs: number | undefined;
-}
+/** Nothing lasts longer, whatever a clock says. */
+const DURATION_MAX_MS = 24 * 60 * 60 * 1000;
+
+/** What was read so far; local to one decode. */
+type Seen = { -readonly [Field in keyof LogEntry]: LogEntry[Field] };
 
 const NO_USAGE: UsageFields = new Map();
 
-/** Reads one entry; times are clamped to what can be true at `nowMs`. Throws `wire_invalid`. */
-export function readEntry(reader: Reader, nowMs: number): LogEntry {
+/** Reads one entry. Throws `wire_invalid`. */
+export function readEntry(reader: Reader): LogEntry {
   const seen: Seen = {
     kind: 'other',
     decision: undefined,
     usage: NO_USAGE,
     status: 0,
     details: '',
-    flaggedGone: false,
     attempts: 0,
     upstreamBytes: 0,
     firstByte: false,
     responseBytes: 0,
     responseContentType: undefined,
-    decisionHeader: undefined,
-    startMs: nowMs,
     durationMs: undefined,
   };
   while (reader.more()) {
     switch (reader.field()) {
       case 1:
-        readCommon(reader, { seen, nowMs });
-        break;
-      case 3:
-        readRequest(reader, seen);
+        readCommon(reader, seen);
         break;
       case 4:
         readResponse(reader, seen);
@@ -77,49 +54,16 @@ export function readEntry(reader: Reader, nowMs: number): LogEntry {
         reader.skip();
     }
   }
-  return entryOf(seen);
+  return seen;
 }
 
-function entryOf(seen: Seen): LogEntry {
-  return {
-    kind: seen.kind,
-    decision: seen.decision ?? decisionOfAttempt(seen),
-    usage: seen.usage,
-    status: seen.status,
-    details: seen.details,
-    clientGone: seen.flaggedGone || seen.details.startsWith('downstream_remote_disconnect'),
-    attempts: seen.attempts,
-    upstreamBytes: seen.upstreamBytes,
-    firstByte: seen.firstByte,
-    responseBytes: seen.responseBytes,
-    responseContentType: seen.responseContentType,
-    startMs: seen.startMs,
-    durationMs: seen.durationMs,
-  };
-}
-
-/**
- * Entries of attempts carry no dynamic metadata. Their request is the one that went upstream, in which our answer overwrote
- * the header; of any other entry the header is not believed, for there it may be the client's.
- */
-function decisionOfAttempt({ kind, decisionHeader }: Seen): ReadonlyMap<string, string> | undefined {
-  if (kind !== 'attempt' || decisionHeader === undefined) return undefined;
-  return new Map([['decision_id', decisionHeader]]);
-}
-
-function readCommon(reader: Reader, { seen, nowMs }: { seen: Seen; nowMs: number }): void {
+function readCommon(reader: Reader, seen: Seen): void {
   const outer = reader.open();
   while (reader.more()) {
     switch (reader.field()) {
-      case 5:
-        seen.startMs = readTimestampMs(reader, nowMs);
-        break;
       case 9:
         seen.firstByte = true;
         reader.skip();
-        break;
-      case 16:
-        readFlags(reader, seen);
         break;
       case 17:
         readMetadata(reader, seen);
@@ -139,17 +83,6 @@ function readCommon(reader: Reader, { seen, nowMs }: { seen: Seen; nowMs: number
       default:
         reader.skip();
     }
-  }
-  reader.close(outer);
-}
-
-/** ResponseFlags: downstream_connection_termination, downstream_remote_reset. */
-function readFlags(reader: Reader, seen: Seen): void {
-  const outer = reader.open();
-  while (reader.more()) {
-    const field = reader.field();
-    if (field === 15 || field === 28) seen.flaggedGone = reader.bool() || seen.flaggedGone;
-    else reader.skip();
   }
   reader.close(outer);
 }
@@ -197,15 +130,6 @@ function stringsOf(struct: StructMap): ReadonlyMap<string, string> {
   return strings;
 }
 
-function readRequest(reader: Reader, seen: Seen): void {
-  const outer = reader.open();
-  while (reader.more()) {
-    if (reader.field() === 13) seen.decisionHeader = readMapped(reader, DECISION_HEADER) ?? seen.decisionHeader;
-    else reader.skip();
-  }
-  reader.close(outer);
-}
-
 function readResponse(reader: Reader, seen: Seen): void {
   const outer = reader.open();
   while (reader.more()) {
@@ -217,7 +141,7 @@ function readResponse(reader: Reader, seen: Seen): void {
         seen.responseBytes = clamped(reader.uint64());
         break;
       case 4:
-        seen.responseContentType = readMapped(reader, CONTENT_TYPE) ?? seen.responseContentType;
+        seen.responseContentType = readContentType(reader) ?? seen.responseContentType;
         break;
       case 6:
         seen.details = reader.latin1();
@@ -245,14 +169,29 @@ function readUInt32Value(reader: Reader): number {
   return value;
 }
 
-/** Value of a map entry whose key is in `names`, as latin-1; undefined: another key. */
-function readMapped(reader: Reader, names: NameTable): string | undefined {
+/** google.protobuf.Duration, `int64 seconds` 1 and `int32 nanos` 2, in whole ms towards zero, from 0 to 24 h. */
+function readDurationMs(reader: Reader): number {
+  let seconds = 0n;
+  let nanos = 0n;
+  const outer = reader.open();
+  while (reader.more()) {
+    const field = reader.field();
+    if (field === 1) seconds = reader.int64();
+    else if (field === 2) nanos = reader.int64();
+    else reader.skip();
+  }
+  reader.close(outer);
+  return Math.min(Math.max(0, Number(seconds * 1000n + nanos / 1_000_000n)), DURATION_MAX_MS);
+}
+
+/** An entry of the map of response headers; undefined: another header. */
+function readContentType(reader: Reader): string | undefined {
   let ours = false;
   let value = '';
   const outer = reader.open();
   while (reader.more()) {
     const field = reader.field();
-    if (field === 1) ours = reader.oneOf(names) !== undefined;
+    if (field === 1) ours = reader.oneOf(CONTENT_TYPE) !== undefined;
     else if (field === 2 && ours) value = reader.latin1();
     else reader.skip();
   }
