@@ -3,7 +3,7 @@ import { TollgateError } from '../core/errors.ts';
 import { FORMATS, type Format, renderReport } from '../ledger/render.ts';
 import type { Report } from '../ledger/report.ts';
 import { type ReportQuery, readDays, readDimensions } from '../ledger/report-query.ts';
-import { ACCOUNT_PATH } from '../policy/forms.ts';
+import { isAccountPath } from '../policy/forms.ts';
 import { type LedgerOptions, readLedger } from './ledger-option.ts';
 
 interface ReportOptions extends LedgerOptions {
@@ -67,7 +67,7 @@ async function runReport(options: ReportOptions): Promise<string> {
 
 /** A pattern matches nothing here, and an empty bill is believed. */
 function accountOf(text: string | undefined): string | undefined {
-  if (text === undefined || ACCOUNT_PATH.test(text)) return text;
+  if (text === undefined || isAccountPath(text)) return text;
   throw new TollgateError(
     'usage',
     `\`--account\` takes a path like \`acme/search\`, with all below it; got \`${text}\``,

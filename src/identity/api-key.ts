@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { ENVIRONMENT, KEY_ID } from '../policy/forms.ts';
 
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -14,9 +15,8 @@ const CHECKSUM_CHARS = 6;
 /** `k` and 11 characters of [a-z2-7], 55 bits: it names, it does not protect. The letter keeps YAML from reading a number. */
 const ID_RANDOM_CHARS = 11;
 const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
-
-const ENVIRONMENT = /^[a-z][a-z0-9-]{0,31}$/;
-const KEY = /^tg_([a-z][a-z0-9-]{0,31})_([a-z][a-z0-9]{5,31})_[0-9A-Za-z]{36}$/;
+const WHOLE_ENVIRONMENT = new RegExp(`^${ENVIRONMENT}$`);
+const KEY = new RegExp(`^tg_(${ENVIRONMENT})_(${KEY_ID})_[0-9A-Za-z]{${SECRET_CHARS + CHECKSUM_CHARS}}$`);
 
 /** The public parts of a well-formed key. Neither says anything about the secret. */
 export interface ApiKeyParts {
@@ -35,8 +35,8 @@ export interface MintedApiKey extends ApiKeyParts {
  * TypeError. Writes nothing.
  */
 export function mintApiKey(environment: string): MintedApiKey {
-  if (!ENVIRONMENT.test(environment)) {
-    throw new TypeError(`environment: expected [a-z][a-z0-9-]{0,31}; got \`${environment}\``);
+  if (!WHOLE_ENVIRONMENT.test(environment)) {
+    throw new TypeError(`environment: expected ${ENVIRONMENT}; got \`${environment}\``);
   }
   const id = `k${randomText(ID_RANDOM_CHARS, ID_ALPHABET)}`;
   const body = `tg_${environment}_${id}_${randomText(SECRET_CHARS, BASE62)}`;

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Enforce } from '../core/units.ts';
 import type { Document } from './documents.ts';
-import { ACCOUNT_PATH } from './forms.ts';
+import { isAccountPath } from './forms.ts';
 import type { LimitContext } from './limit-entry.ts';
 import { refer } from './names.ts';
 import { type CompiledOverride, compileOverride, type Override } from './overrides.ts';
@@ -16,7 +16,6 @@ import { isZone, zoneNames } from './zone.ts';
 
 /** Undeclared accounts that are remembered; the least used is forgotten and resolved again when it returns. */
 const UNLISTED_MAX = 50_000;
-const PATH_CHARS_MAX = 256;
 
 export interface AccountContext extends LimitContext {
   readonly plans: ReadonlyMap<string, CompiledPlan>;
@@ -63,7 +62,7 @@ export function compileAccounts(
     const known = declared.get(path) ?? unlisted.get(path);
     if (known !== undefined) return known;
     const slash = path.indexOf('/');
-    if (slash < 0 || path.length > PATH_CHARS_MAX || !ACCOUNT_PATH.test(path)) return undefined;
+    if (slash < 0 || !isAccountPath(path)) return undefined;
     const customer = path.slice(0, slash);
     if (!declared.has(customer) || nodes.get(customer)?.entry.unlisted !== 'allow') return undefined;
     const found = tree.resolve(chainOf(path), false);

@@ -36,11 +36,15 @@ export const modelPattern = text(
   'a model name or pattern ([A-Za-z0-9._:/@*-]{1,128}), `*` for any characters',
 );
 const part = '(?!\\.{1,2}(?:/|$))[a-z0-9._-]{1,64}';
-/** A whole account path; at most 256 characters by `accountPath`. */
-export const ACCOUNT_PATH = new RegExp(`^${part}(?:/${part}){0,7}$`);
+const ACCOUNT_PATH = new RegExp(`^${part}(?:/${part}){0,7}$`);
+const ACCOUNT_CHARS_MAX = 256;
+/** Whether `text` may be an account, declared or not: 1 to 8 parts, at most 256 characters. */
+export function isAccountPath(text: string): boolean {
+  return text.length <= ACCOUNT_CHARS_MAX && ACCOUNT_PATH.test(text);
+}
 export const accountPath = z
   .string()
-  .max(256)
+  .max(ACCOUNT_CHARS_MAX)
   .regex(ACCOUNT_PATH)
   .describe('an account like `acme/search` (parts of [a-z0-9._-]{1,64}, at most 8)');
 export const accountPattern = text(
@@ -68,7 +72,11 @@ export const labels = z.record(name, label).describe('a mapping of texts');
 export const sentence = z.string().min(1).max(200).describe('a text of up to 200 characters');
 export const flag = z.boolean().describe('`true` or `false`');
 export const kind = z.enum(['human', 'service', 'agent']).describe('`human`, `service` or `agent`');
-export const environment = text(/^[a-z][a-z0-9-]{0,31}$/, 'an environment ([a-z][a-z0-9-]{0,31})');
+/** Sources of expressions, not anchored: a key's text has both inside it. */
+export const ENVIRONMENT = '[a-z][a-z0-9-]{0,31}';
+export const KEY_ID = '[a-z][a-z0-9]{5,31}';
+export const environment = text(new RegExp(`^${ENVIRONMENT}$`), `an environment (${ENVIRONMENT})`);
+export const keyId = text(new RegExp(`^${KEY_ID}$`), `a public id (${KEY_ID})`);
 export const https = text(
   /^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
   'an https URL without query',

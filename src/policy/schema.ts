@@ -15,6 +15,7 @@ import {
   environment,
   flag,
   https,
+  keyId,
   kind,
   labels,
   list,
@@ -68,6 +69,7 @@ export const accessSchema = z.strictObject({
           'an account whose first part is literal, with whole parts from claims, like `acme/{team}`',
         ),
         actor: text(/^\{[A-Za-z0-9_]{1,64}\}$/, 'a claim like `{sub}`').optional(),
+        keyId,
         kind,
         class: className,
         owner: owner.optional(),
@@ -264,13 +266,13 @@ export const modelsSchema = z.strictObject({
 });
 export type ModelsFile = z.infer<typeof modelsSchema>;
 
-export const keyId = text(/^[a-z][a-z0-9]{5,31}$/, 'a public id ([a-z][a-z0-9]{5,31})');
 export const keysSchema = z
   .record(
     keyId,
     z.strictObject({
       account: accountPath,
       digest: checked(parseDigest, 'a digest `hmac-sha256:v1:<43 characters of base64url>`'),
+      keyId,
       kind,
       class: className,
       environment,
