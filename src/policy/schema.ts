@@ -69,7 +69,6 @@ export const accessSchema = z.strictObject({
           'an account whose first part is literal, with whole parts from claims, like `acme/{team}`',
         ),
         actor: text(/^\{[A-Za-z0-9_]{1,64}\}$/, 'a claim like `{sub}`').optional(),
-        keyId,
         kind,
         class: className,
         owner: owner.optional(),
@@ -272,7 +271,6 @@ export const keysSchema = z
     z.strictObject({
       account: accountPath,
       digest: checked(parseDigest, 'a digest `hmac-sha256:v1:<43 characters of base64url>`'),
-      keyId,
       kind,
       class: className,
       environment,
