@@ -4,7 +4,7 @@
  */
 import type { BodyFault } from './dialect.ts';
 import { scanFault, shown } from './faults.ts';
-import { InputMeter } from './input-meter.ts';
+import { InputMeter, type InputShape } from './input-meter.ts';
 import {
   ARRAY_LEVEL,
   ESCAPED_TWIN_BYTES_MAX,
@@ -27,15 +27,11 @@ const BRACE_END = 0x7d;
 const KEYS_JUDGED_DEPTH = 3;
 
 /** What a dialect looks for. */
-export interface BodyShape {
+export interface BodyShape extends InputShape {
   /** Members of the root that decide; neither they nor keys that fold to them may stand twice. */
   readonly decision: readonly KeyName[];
   /** Members of the root that are objects of which the named members decide, too. */
   readonly nested: { readonly parent: KeyName; readonly names: readonly KeyName[] } | undefined;
-  /** Members of the root whose whole JSON is input (tools, schemas). */
-  readonly wholes: readonly KeyName[];
-  /** Members of a content part that hold media. */
-  readonly media: readonly KeyName[];
   /** Members that ask for cache writes where they are objects, wherever they stand. */
   readonly caching: readonly KeyName[];
   /** Members of `tools[]` by which a tool asks for another model. */
@@ -73,8 +69,20 @@ export class BodyReader implements JsonEvents {
     this.#toolModel = shape.toolModel === undefined ? OTHER_KEY : KEY[shape.toolModel];
   }
 
-  /** Reads a body; what it says stays here until `release`. Undefined: it is well-formed. Linear, never throws. */
-  read(body: Uint8Array): BodyFault | undefined {
+  /**
+   * Reads a body and answers what `factsOf` makes of it, or why it is refused; what the body says stays here only for that
+   * long. Linear, never throws.
+   */
+  read<T>(body: Uint8Array, factsOf: (body: Uint8Array) => T): T | BodyFault {
+    const facts = this.#scan(body) ?? factsOf(body);
+    // So that the body is not kept alive until the next one.
+    this.#body = EMPTY;
+    this.meter.reset(EMPTY);
+    return facts;
+  }
+
+  /** Undefined: the body is well-formed. */
+  #scan(body: Uint8Array): BodyFault | undefined {
     this.#body = body;
     this.#isSeen.fill(0);
     this.#kinds.fill(ABSENT);
@@ -84,12 +92,6 @@ export class BodyReader implements JsonEvents {
     const stop = this.#scanner.scan(body, this);
     if (stop === undefined) return undefined;
     return this.#fault ?? scanFault(body, stop);
-  }
-
-  /** Forgets the body, so that it is not kept alive until the next one. */
-  release(): void {
-    this.#body = EMPTY;
-    this.meter.reset(EMPTY);
   }
 
   get caching(): boolean {

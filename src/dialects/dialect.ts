@@ -41,11 +41,6 @@ export interface BodyFault {
   readonly message: string;
 }
 
-export interface ReadOptions {
-  /** Output cap is counted up to this; larger integers up to 10^7 are accepted, beyond is a fault. */
-  readonly depthMax?: number;
-}
-
 /** What happened, as Envoy's response filters wrote it into the namespace `tollgate.usage`: strings and numbers by key. */
 export type UsageFields = ReadonlyMap<string, string | number>;
 
@@ -86,6 +81,7 @@ export interface Dialect {
   error(problem: Problem): ErrorAnswer;
 }
 
-export function isFault(read: BodyFacts | BodyFault): read is BodyFault {
-  return 'reason' in read;
+/** Whether what was read is a refusal; facts and values never have a reason. */
+export function isFault(read: unknown): read is BodyFault {
+  return typeof read === 'object' && read !== null && 'reason' in read;
 }

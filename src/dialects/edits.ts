@@ -12,23 +12,3 @@ export function modelEdit(facts: BodyFacts, model: string): Edit {
 export function sortEdits(edits: readonly Edit[]): readonly Edit[] {
   return edits.toSorted((a, b) => a.offset - b.offset || a.length - b.length);
 }
-
-/**
- * The body after its edits: what the Lua filter does, for tests and explanations. Edits that are not ascending, that
- * overlap or reach past the body are a RangeError.
- */
-export function applyEdits(body: Uint8Array, edits: readonly Edit[]): Buffer {
-  const pieces: Uint8Array[] = [];
-  let at = 0;
-  for (const { offset, length, text } of edits) {
-    if (offset < at || length < 0 || offset + length > body.length) {
-      throw new RangeError(
-        `expected an edit between byte ${at} and ${body.length}, found ${length} bytes at ${offset}`,
-      );
-    }
-    pieces.push(body.subarray(at, offset), Buffer.from(text, 'latin1'));
-    at = offset + length;
-  }
-  pieces.push(body.subarray(at));
-  return Buffer.concat(pieces);
-}

@@ -1,12 +1,12 @@
 /** The values that every dialect reads alike: model, flag, count. Each is a value or a fault for the body's author. */
 import type { BodyReader } from './body-reader.ts';
-import type { BodyFault } from './dialect.ts';
+import { type BodyFacts, type BodyFault, isFault } from './dialect.ts';
 import { shown } from './faults.ts';
 import type { KeyName } from './keys.ts';
 import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scanner.ts';
 
 /** Largest cap or count that is accepted (reference/faults-and-bad-input.md H21). */
-export const COUNT_MAX = 10_000_000;
+const COUNT_MAX = 10_000_000;
 
 const MODEL = /^[A-Za-z0-9._:/@-]{1,128}$/;
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
@@ -16,8 +16,30 @@ export function isModelName(text: string): boolean {
   return MODEL.test(text) && !DOT_SEGMENT.test(text);
 }
 
+/** The facts that no dialect reads in a way of its own. */
+export type CommonFacts = Pick<BodyFacts, 'model' | 'modelSpan' | 'stream' | 'caching' | 'inputTokens' | 'bodyBytes'>;
+
+export function readCommon(reader: BodyReader, body: Uint8Array): CommonFacts | BodyFault {
+  const model = readModel(reader);
+  if (isFault(model)) return model;
+  // Where these are heeded (gateways that speak the API, server-side fallbacks) another model answers than the one decided.
+  const other = refuseMember(reader, 'models') ?? refuseMember(reader, 'fallbacks');
+  if (other !== undefined) return other;
+  const stream = readFlag(reader, 'stream');
+  if (isFault(stream)) return stream;
+  const offset = reader.start('model');
+  return {
+    model,
+    modelSpan: { offset, length: reader.end('model') - offset },
+    stream: stream === true,
+    caching: reader.caching,
+    inputTokens: reader.meter.tokens(),
+    bodyBytes: body.length,
+  };
+}
+
 /** The model as the caller wrote it, after unescaping. */
-export function readModel(reader: BodyReader): string | BodyFault {
+function readModel(reader: BodyReader): string | BodyFault {
   const expected = 'expected `model` to be a string of 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ -`';
   const fault = (found: string): BodyFault => ({ reason: 'model_invalid', message: `${expected}, found ${found}` });
   if (reader.kind('model') === ABSENT) return fault('no `model`');
@@ -54,7 +76,7 @@ export function readCount(reader: BodyReader, name: KeyName): number | undefined
 }
 
 /** A member that must not be there, because what it asks for is not what was decided. */
-export function refuseMember(reader: BodyReader, name: KeyName): BodyFault | undefined {
+function refuseMember(reader: BodyReader, name: KeyName): BodyFault | undefined {
   const kind = reader.kind(name);
   if (kind === ABSENT || kind === NULL) return undefined;
   return {
@@ -68,10 +90,6 @@ export function valueFault(reader: BodyReader, name: KeyName, expected: string):
     reason: 'body_value_invalid',
     message: `expected \`${name}\` to be ${expected}, found ${found(reader, name)}`,
   };
-}
-
-export function isBodyFault(value: string | number | boolean | undefined | BodyFault): value is BodyFault {
-  return typeof value === 'object';
 }
 
 function found(reader: BodyReader, name: KeyName): string {

@@ -17,9 +17,11 @@ const DOCUMENT_BYTES_PER_TOKEN = 32;
 /** Base64 bytes of audio per token: 10 tokens and, at 64 kbit/s, about 10 KB per second. */
 const AUDIO_BYTES_PER_TOKEN = 1000;
 
-/** What the meter needs to know of a dialect; the same fields as in BodyShape. */
+/** What the meter needs to know of a dialect. */
 export interface InputShape {
+  /** Members of the root whose whole JSON is input (tools, schemas). */
   readonly wholes: readonly KeyName[];
+  /** Members of a content part that hold media. */
   readonly media: readonly KeyName[];
 }
 

@@ -1,8 +1,8 @@
 /** OpenAI's chat completions, and what speaks like them. */
 import { BodyReader } from './body-reader.ts';
-import type { BodyFacts, BodyFault, Dialect } from './dialect.ts';
+import { type BodyFacts, type BodyFault, type Dialect, isFault } from './dialect.ts';
 import { openaiError } from './errors.ts';
-import { isBodyFault, readCount, readFlag, readModel, refuseMember } from './facts.ts';
+import { readCommon, readCount } from './facts.ts';
 import { readStreamUsage } from './stream-usage.ts';
 import { openaiUsage } from './usage.ts';
 
@@ -33,43 +33,25 @@ const reader = new BodyReader({
 const ANSWER_BYTES_PER_TOKEN = 3.3;
 const CHUNK_BYTES_PER_TOKEN = 200;
 
-function read(body: Uint8Array): BodyFacts | BodyFault {
-  const fault = reader.read(body);
-  const facts = fault ?? factsOf(body);
-  reader.release();
-  return facts;
-}
-
 function factsOf(body: Uint8Array): BodyFacts | BodyFault {
-  const model = readModel(reader);
-  if (isBodyFault(model)) return model;
-  // Gateways that speak this API serve the first of `models` that is free, or a fallback: never the model decided.
-  const other = refuseMember(reader, 'models') ?? refuseMember(reader, 'fallbacks');
-  if (other !== undefined) return other;
-  const stream = readFlag(reader, 'stream');
-  if (isBodyFault(stream)) return stream;
+  const common = readCommon(reader, body);
+  if (isFault(common)) return common;
   const maxTokens = readCount(reader, 'max_tokens');
-  if (isBodyFault(maxTokens)) return maxTokens;
+  if (isFault(maxTokens)) return maxTokens;
   const maxCompletionTokens = readCount(reader, 'max_completion_tokens');
-  if (isBodyFault(maxCompletionTokens)) return maxCompletionTokens;
+  if (isFault(maxCompletionTokens)) return maxCompletionTokens;
   const n = readCount(reader, 'n');
-  if (isBodyFault(n)) return n;
+  if (isFault(n)) return n;
   const bestOf = readCount(reader, 'best_of');
-  if (isBodyFault(bestOf)) return bestOf;
-  const usage = readStreamUsage(reader, stream === true);
-  if ('reason' in usage) return usage;
-  const offset = reader.start('model');
+  if (isFault(bestOf)) return bestOf;
+  const usage = readStreamUsage(reader, common.stream);
+  if (isFault(usage)) return usage;
   return {
-    model,
-    modelSpan: { offset, length: reader.end('model') - offset },
-    stream: stream === true,
+    ...common,
     outputCap: larger(maxCompletionTokens, maxTokens),
     choices: Math.max(n ?? 1, bestOf ?? 1, 1),
-    caching: reader.caching,
-    inputTokens: reader.meter.tokens(),
     reportsUsage: usage.reportsUsage,
     usageEdit: usage.usageEdit,
-    bodyBytes: body.length,
   };
 }
 
@@ -81,7 +63,7 @@ function larger(a: number | undefined, b: number | undefined): number | undefine
 
 export const openaiChat: Dialect = {
   name: 'openai-chat',
-  read,
+  read: (body) => reader.read(body, factsOf),
   usage: openaiUsage,
   outputTokens: (bytes, { stream }) => Math.ceil(bytes / (stream ? CHUNK_BYTES_PER_TOKEN : ANSWER_BYTES_PER_TOKEN)),
   error: openaiError,

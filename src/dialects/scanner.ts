@@ -12,7 +12,7 @@ export const KEYS_MAX = 10_000;
 /** Values of a whole body: bounds the time of bodies made of empty arrays. The largest honest ones hold 300k tokens. */
 export const VALUES_MAX = 500_000;
 /** Numbers and literals that are no members, or deeper than this, are not told: nothing is decided by them. */
-export const WATCHED_DEPTH = 2;
+const WATCHED_DEPTH = 2;
 
 export type ValueKind = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
 export const ABSENT = 0;

@@ -1,7 +1,7 @@
 /** What makes a stream of an OpenAI-like API report usage: `stream_options.include_usage`. */
 import type { BodyReader } from './body-reader.ts';
-import type { BodyFault, Edit } from './dialect.ts';
-import { isBodyFault, readFlag, valueFault } from './facts.ts';
+import { type BodyFault, type Edit, isFault } from './dialect.ts';
+import { readFlag, valueFault } from './facts.ts';
 import { ABSENT, NULL, OBJECT } from './scanner.ts';
 
 const MEMBER = '"include_usage":true';
@@ -21,7 +21,7 @@ export function readStreamUsage(reader: BodyReader, stream: boolean): StreamUsag
     return valueFault(reader, 'stream_options', 'an object');
   }
   const includes = readFlag(reader, 'include_usage');
-  if (isBodyFault(includes)) return includes;
+  if (isFault(includes)) return includes;
   if (!stream || includes === true) return REPORTS;
   return { reportsUsage: false, usageEdit: usageEdit(reader) };
 }

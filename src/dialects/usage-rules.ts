@@ -7,9 +7,9 @@
 export const USAGE_NAMESPACE = 'tollgate.usage';
 
 /** One rule of a filter: the member at `selectors` goes under `key`. */
-export interface UsageRule {
+interface UsageRule {
   readonly selectors: readonly string[];
-  readonly key: UsageKey;
+  readonly key: string;
 }
 
 export type UsageKey = (typeof JSON_RULES)[number]['key'] | (typeof SSE_RULES)[number]['key'];
@@ -28,7 +28,7 @@ export const JSON_RULES = [
   { selectors: ['usage', 'cache_creation_input_tokens'], key: 'cache_creation_input_tokens' },
   { selectors: ['usage', 'cache_creation', 'ephemeral_5m_input_tokens'], key: 'cache_5m_tokens' },
   { selectors: ['usage', 'cache_creation', 'ephemeral_1h_input_tokens'], key: 'cache_1h_tokens' },
-] as const satisfies readonly { selectors: readonly string[]; key: string }[];
+] as const satisfies readonly UsageRule[];
 
 /** sse_to_metadata, `response_rules`: a whole object arrives as one JSON string; the last event that has it wins. */
 export const SSE_RULES = [
@@ -36,4 +36,4 @@ export const SSE_RULES = [
   { selectors: ['message', 'model'], key: 'model' },
   { selectors: ['usage'], key: 'sse_usage' },
   { selectors: ['message', 'usage'], key: 'sse_message_usage' },
-] as const satisfies readonly { selectors: readonly string[]; key: string }[];
+] as const satisfies readonly UsageRule[];

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
 import { type BodyFacts, type Dialect, isFault } from '../../src/dialects/dialect.ts';
-import { applyEdits, modelEdit, sortEdits } from '../../src/dialects/edits.ts';
+import { modelEdit, sortEdits } from '../../src/dialects/edits.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
+import { applyEdits } from '../support/apply-edits.ts';
 import { bytes, CAREFUL_BODY } from './bodies.ts';
 
 const SEEDS: readonly Buffer[] = [
