@@ -14,7 +14,7 @@ testEnds([
   { what: 'a 200 that is not the provider’s', entry: UNSENT, kind: 'released', tokens: {} },
   {
     what: 'a client that left at once',
-    entry: { ...UNSENT, status: 0 },
+    entry: { ...UNSENT, status: 0, details: 'downstream_remote_disconnect' },
     kind: 'released',
     tokens: {},
   },
@@ -97,7 +97,7 @@ testEnds([
   { what: 'a failed one', entry: { ...REPORTED, status: 500 }, kind: 'settled', tokens: USED, answered: OPENAI },
   {
     what: 'a client that left after it',
-    entry: { ...REPORTED },
+    entry: { ...REPORTED, details: 'downstream_remote_disconnect' },
     kind: 'settled',
     tokens: USED,
     answered: OPENAI,

@@ -6,9 +6,9 @@ import { Reader } from './reader.ts';
 import { readStruct } from './struct.ts';
 
 /** Namespace and key of a route's metadata that name our route (`route_metadata_context_namespaces: [tollgate]`). */
-export const ROUTE_METADATA = { namespace: 'tollgate', key: 'route' } as const;
+const ROUTE_METADATA = { namespace: 'tollgate', key: 'route' } as const;
 /** Key of `context_extensions` that names our route. */
-export const ROUTE_EXTENSION = 'tollgate.route';
+const ROUTE_EXTENSION = 'tollgate.route';
 
 /** A Check that decodes, but says too little (or two things) about an HTTP request: a misconfigured filter, never an allow. */
 export interface MalformedCheck {

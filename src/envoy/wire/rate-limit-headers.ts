@@ -1,12 +1,11 @@
 /** What a refused caller is told of the limit that fired, and of when to come back. */
 import { kindOf } from '../../core/reasons.ts';
+import { RETRYABLE_WAIT_MAX_MS } from '../../decision/conclude.ts';
 import type { Deny, LimitStatus } from '../../decision/decision.ts';
 import { clientText, quoted } from './header-value.ts';
 
 export type Header = readonly [name: string, value: string];
 
-/** Longest wait that is a rate limit; a longer one is a spent budget. openai-node ignores a Retry-After beyond it. */
-const RETRY_AFTER_MAX_MS = 60_000;
 /** Wait told where we cannot decide and nobody knows how long that lasts. */
 const UNAVAILABLE_WAIT_MS = 1_000;
 /** Part of the wait that jitter may add, and its least, so that callers who were refused together do not return together. */
@@ -17,15 +16,15 @@ const SF_INTEGER_MAX = 999_999_999_999_999;
 
 /**
  * Wait to be told, in ms, or undefined where a retry is pointless (`x-should-retry: false`). `jitter` in [0, 1) only adds,
- * up to a tenth of the wait or 250 ms, and the total stays within 60 s.
+ * up to a tenth of the wait or 250 ms, and the total stays within 60 s, beyond which openai-node ignores Retry-After.
  */
 export function retryWaitMs(deny: Deny, jitter: number): number | undefined {
   const kind = kindOf(deny.reason);
   const waitMs = deny.waitMs ?? (kind === 'unavailable' ? UNAVAILABLE_WAIT_MS : undefined);
-  if (typeof waitMs !== 'number' || waitMs > RETRY_AFTER_MAX_MS) return undefined;
+  if (typeof waitMs !== 'number' || waitMs > RETRYABLE_WAIT_MAX_MS) return undefined;
   if (kind !== 'rate' && kind !== 'unavailable') return undefined;
   const spreadMs = Math.max(JITTER_MIN_MS, waitMs * JITTER_SHARE);
-  return Math.min(RETRY_AFTER_MAX_MS, Math.ceil(Math.max(0, waitMs) + jitter * spreadMs));
+  return Math.min(RETRYABLE_WAIT_MAX_MS, Math.ceil(Math.max(0, waitMs) + jitter * spreadMs));
 }
 
 /** `retry-after` in whole seconds (RFC 9110) and `retry-after-ms`, which the OpenAI and Anthropic SDKs prefer. */

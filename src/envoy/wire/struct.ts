@@ -81,7 +81,7 @@ function readList(reader: Reader, depth: number): StructValue[] {
 }
 
 /** Writes the content of a Struct (not its head): each pair becomes a string value. */
-export function writeStrings(writer: Writer, pairs: readonly (readonly [string, string])[]): void {
+function writeStrings(writer: Writer, pairs: readonly (readonly [string, string])[]): void {
   for (let i = pairs.length - 1; i >= 0; i--) {
     const [key, text] = pairs[i]!;
     const entry = writer.mark();

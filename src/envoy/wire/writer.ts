@@ -28,13 +28,6 @@ export class Writer {
     this.#head(field, this.#text(value));
   }
 
-  bytes(field: number, value: Uint8Array): void {
-    this.#room(value.length);
-    this.#at -= value.length;
-    this.#buffer.set(value, this.#at);
-    this.#head(field, value.length);
-  }
-
   /** A safe integer ≥ 0. Zero is written too, so that an answer can be explicit. */
   varint(field: number, value: number): void {
     this.#varint(value);
