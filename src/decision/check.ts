@@ -99,7 +99,18 @@ export class Decider {
   #subject(who: Caller, asked: Pick<Subject, 'classes' | 'run' | 'facts'>): Subject {
     const { clock, ledgerId, expiryGraceMs } = this.#ports;
     const decidedAtMs = clock.nowMs();
-    return { decisionId: mintDecisionId(ledgerId, decidedAtMs), decidedAtMs, expiryGraceMs, ...who, ...asked };
+    return {
+      decisionId: mintDecisionId(ledgerId, decidedAtMs),
+      decidedAtMs,
+      policy: who.policy,
+      principal: who.principal,
+      account: who.account,
+      route: who.route,
+      classes: asked.classes,
+      run: asked.run,
+      facts: asked.facts,
+      expiryGraceMs,
+    };
   }
 
   #reserve(asked: Asked): Awaitable<Decision> {

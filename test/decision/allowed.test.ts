@@ -226,8 +226,18 @@ describe('observed', () => {
       },
       ['look', 'watched'],
     ],
-    [6, 'off is not recorded', { limits: [one(', enforce: off')] }, []],
-    [7, 'nor what fits', { limits: ['{name: watched, max: 9 requests per day, enforce: observe}'] }, []],
+    [
+      6,
+      'limits of traffic.yaml on a route that observes',
+      {
+        trafficLimits: ['{name: burst, max: 1 in flight, each: credential}'],
+        routes: ['chat: {dialect: openai-chat, match: {method: POST, path: /v1/chat/completions}, enforce: observe}'],
+        entitlements: ['{routes: [chat], models: [large], classes: [interactive]}'],
+      },
+      ['burst'],
+    ],
+    [7, 'off is not recorded', { limits: [one(', enforce: off')] }, []],
+    [8, 'nor what fits', { limits: ['{name: watched, max: 9 requests per day, enforce: observe}'] }, []],
   ];
   for (const [n, what, parts, expected] of rows) {
     test(`observed ${n}: ${what}`, async (t) => assert.deepEqual(await over(t, parts), expected));
