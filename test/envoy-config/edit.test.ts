@@ -1,18 +1,14 @@
 /** The Lua filter that applies Tollgate's byte edits: exactly, or 503. */
 import assert from 'node:assert/strict';
 import { before, beforeEach, describe, test } from 'node:test';
+import type { Edit } from '../../src/dialects/dialect.ts';
 import type { Gateway } from '../../tools/envoy/gateway.ts';
 import { headerOf } from '../../tools/stub/records.ts';
+import { applyEdits } from '../support/apply-edits.ts';
 import { gatewayFor, needEnvoy } from '../support/envoy.ts';
 import { send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
 import { ALLOW, startDouble, type TollgateDouble } from './tollgate-double.ts';
-
-interface Edit {
-  readonly offset: number;
-  readonly length: number;
-  readonly text: string;
-}
 
 const PATH = '/v1/chat/completions';
 
@@ -26,16 +22,6 @@ function bodyOf(bytes: number): Buffer {
   const padding = Math.max(0, bytes - head.length - tail.length);
   const text = `${'x'.repeat(padding % 2)}${'ü'.repeat(padding / 2)}`;
   return Buffer.concat([head, Buffer.from(text), tail]);
-}
-
-function spliced(body: Buffer, edits: readonly Edit[]): Buffer {
-  const parts: Buffer[] = [];
-  let at = 0;
-  for (const { offset, length, text } of edits) {
-    parts.push(body.subarray(at, offset), Buffer.from(text));
-    at = offset + length;
-  }
-  return Buffer.concat([...parts, body.subarray(at)]);
 }
 
 const format = (edits: readonly Edit[]): string => edits.map((e) => `${e.offset},${e.length},${e.text};`).join('');
@@ -79,7 +65,7 @@ describe('byte edits', await needEnvoy(), () => {
       const [record] = gateway.stub.records();
       assert.ok(record !== undefined, 'the provider saw no request');
       assert.ok(tollgate.checks.at(-1)!.body.equals(body), 'Tollgate saw another body');
-      const expected = spliced(body, list);
+      const expected = applyEdits(body, list);
       assert.equal(record.body.length, expected.length);
       assert.ok(record.body.equals(expected));
       assert.deepEqual(headerOf(record, 'content-length'), [String(expected.length)]);
@@ -105,7 +91,7 @@ describe('byte edits', await needEnvoy(), () => {
     await send({ url: gateway.url, path: PATH, body });
     const records = gateway.stub.records();
     assert.equal(records.length, 3);
-    for (const record of records) assert.ok(record.body.equals(spliced(body, [model])));
+    for (const record of records) assert.ok(record.body.equals(applyEdits(body, [model])));
   });
 
   const body = bodyOf(0);

@@ -2,6 +2,7 @@
 import type { Allow, Deny } from '../../src/decision/decision.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
 import type { Route } from '../../src/policy/policy.ts';
+import { SERVED } from '../support/hold.ts';
 import { encode } from './protos.ts';
 
 export interface CheckParts {
@@ -67,36 +68,11 @@ export const CHAT: Route = {
 };
 
 export const HOLD: Hold = {
+  ...SERVED,
   decisionId: 'abcdefgh-01890a5d-ac96-7aaa-8bbb-0123456789ab',
   decidedAtMs: 1_790_000_000_000,
-  account: 'acme/search',
-  customer: 'acme',
-  credential: 'k7f3q2',
-  actor: undefined,
-  kind: 'service',
-  proof: 'api_key',
-  confidence: 'exact',
-  classes: ['interactive'],
-  run: undefined,
-  route: 'chat',
-  dialect: 'openai-chat',
-  requestedModel: 'gpt-5',
-  stream: false,
-  plan: 'growth',
-  tags: {},
-  policyVersion: '0123456789abcdef',
-  priceVersion: 'fedcba9876543210',
-  mode: 'normal',
-  trace: [],
-  observed: [],
   expiresAtMs: 1_790_000_960_000,
-  model: 'gpt-5',
-  downgradedBy: undefined,
-  provider: 'openai',
-  priceList: 'standard',
-  billEstimated: true,
   estimate: { inputTokens: 10, outputTokens: 2000, charge: 20_012_500, cost: 16_010_000, outputMax: 128_000 },
-  spends: [],
 };
 
 export function allow(parts: Partial<Allow> & { readonly hold?: Hold } = {}): Allow {

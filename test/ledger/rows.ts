@@ -4,6 +4,7 @@ import { mintDecisionId } from '../../src/core/ids.ts';
 import { METERS, type Meter, UNITS } from '../../src/core/units.ts';
 import type { HeldSpend, Hold, Refusal } from '../../src/ledger/hold.ts';
 import type { End, Line } from '../../src/ledger/ledger.ts';
+import { SERVED } from '../support/hold.ts';
 
 /** 2026-01-15T12:00:00Z. */
 export const NOON_MS = 1_768_478_400_000;
@@ -11,27 +12,11 @@ export const NOON_MS = 1_768_478_400_000;
 export function holdOf(ledgerId: string, parts: Partial<Hold> = {}): Hold {
   const decidedAtMs = parts.decidedAtMs ?? NOON_MS;
   return {
+    ...SERVED,
     decisionId: mintDecisionId(ledgerId, decidedAtMs),
     decidedAtMs,
     expiresAtMs: decidedAtMs + 60_000,
-    account: 'acme/search',
-    customer: 'acme',
-    credential: 'k7f3q2',
-    actor: undefined,
-    kind: 'service',
-    proof: 'api_key',
-    confidence: 'exact',
-    classes: ['interactive'],
-    run: undefined,
-    route: 'chat',
-    dialect: 'openai-chat',
-    requestedModel: 'gpt-5',
-    stream: false,
-    plan: 'growth',
     tags: { cost_center: '4712' },
-    policyVersion: '0123456789abcdef',
-    priceVersion: 'fedcba9876543210',
-    mode: 'normal',
     trace: [
       {
         model: 'gpt-5',
@@ -51,12 +36,6 @@ export function holdOf(ledgerId: string, parts: Partial<Hold> = {}): Hold {
         ],
       },
     ],
-    observed: [],
-    model: 'gpt-5',
-    downgradedBy: undefined,
-    provider: 'openai',
-    priceList: 'standard',
-    billEstimated: true,
     estimate: { inputTokens: 100, outputTokens: 400, charge: 4_125_000, cost: 3_300_000, outputMax: 128_000 },
     spends: [
       {

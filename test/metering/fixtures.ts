@@ -2,6 +2,7 @@ import { mintDecisionId } from '../../src/core/ids.ts';
 import type { HeldSpend, Hold } from '../../src/ledger/hold.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
 import type { Model, ModelCatalog, PriceTables } from '../../src/policy/policy.ts';
+import { SERVED } from '../support/hold.ts';
 
 export const LEDGER_ID = 'abcdefgh';
 export const DECIDED_MS = Date.UTC(2026, 10, 24, 12);
@@ -52,36 +53,11 @@ export const MODELS: ModelCatalog = {
 /** A hold of 100 tokens in and up to 200 out, decided at DECIDED_MS. Each has an id of its own. */
 export function holdOf(some: Partial<Hold> = {}): Hold {
   return {
+    ...SERVED,
     decisionId: mintDecisionId(LEDGER_ID, some.decidedAtMs ?? DECIDED_MS),
     decidedAtMs: DECIDED_MS,
-    account: 'acme/search',
-    customer: 'acme',
-    credential: 'k7f3q2',
-    actor: undefined,
-    kind: 'service',
-    proof: 'api_key',
-    confidence: 'exact',
-    classes: ['interactive'],
-    run: undefined,
-    route: 'chat',
-    dialect: 'openai-chat',
-    requestedModel: 'gpt-5',
-    stream: false,
-    plan: 'growth',
-    tags: {},
-    policyVersion: '0123456789abcdef',
-    priceVersion: 'fedcba9876543210',
-    mode: 'normal',
-    trace: [],
-    observed: [],
     expiresAtMs: DECIDED_MS + 120_000,
-    model: 'gpt-5',
-    downgradedBy: undefined,
-    provider: 'openai',
-    priceList: 'standard',
-    billEstimated: true,
     estimate: { inputTokens: 100, outputTokens: 200, charge: 2202, cost: 1102, outputMax: 200 },
-    spends: [],
     ...some,
   };
 }

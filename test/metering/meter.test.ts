@@ -5,7 +5,7 @@ import type { Hold } from '../../src/ledger/hold.ts';
 import type { LimitStore } from '../../src/limits/store.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
 import { type Desk, endEntry, NOTHING, openDesk, RESERVED, SETTLED } from './desk.ts';
-import { DECIDED_MS, entryOf, holdOf } from './fixtures.ts';
+import { DECIDED_MS, entryOf, holdOf, usageOf } from './fixtures.ts';
 
 interface Row {
   readonly what: string;
@@ -78,15 +78,7 @@ test('counters and rows are queued in one turn', async (t) => {
 test('an answered model is priced, and flagged where it is not the decided one', async (t) => {
   const desk = await openDesk(t);
   const hold = await desk.admit();
-  await desk.meter.take(
-    endEntry(hold, {
-      usage: new Map<string, string | number>([
-        ['model', 'gpt-5-mini'],
-        ['prompt_tokens', 90],
-        ['completion_tokens', 20],
-      ]),
-    }),
-  );
+  await desk.meter.take(endEntry(hold, { usage: usageOf(90, 20, 'gpt-5-mini') }));
   assert.deepEqual(await desk.ends(hold), ['2 settled hold 150 75']);
   assert.match(await desk.flags(hold), /model_mismatch/);
 });

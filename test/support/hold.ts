@@ -1,0 +1,31 @@
+import type { Hold } from '../../src/ledger/hold.ts';
+
+/** What holds in tests have in common: whose they are and what was served, without time, money and counters. */
+export const SERVED = {
+  account: 'acme/search',
+  customer: 'acme',
+  credential: 'k7f3q2',
+  actor: undefined,
+  kind: 'service',
+  proof: 'api_key',
+  confidence: 'exact',
+  classes: ['interactive'],
+  run: undefined,
+  route: 'chat',
+  dialect: 'openai-chat',
+  requestedModel: 'gpt-5',
+  stream: false,
+  plan: 'growth',
+  tags: {},
+  policyVersion: '0123456789abcdef',
+  priceVersion: 'fedcba9876543210',
+  mode: 'normal',
+  trace: [],
+  observed: [],
+  model: 'gpt-5',
+  downgradedBy: undefined,
+  provider: 'openai',
+  priceList: 'standard',
+  billEstimated: true,
+  spends: [],
+} as const satisfies Partial<Hold>;
