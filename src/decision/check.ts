@@ -76,7 +76,7 @@ export class Decider {
   }
 
   #identified(call: Call, who: Caller): Awaitable<Decision> {
-    const { policy, route, principal } = who;
+    const { policy, route, principal, account } = who;
     const claims = claimsOf(call.headers, policy);
     if ('reason' in claims) return this.#denyUnread(who, claims);
     const classes = classesOf({ bound: principal.class, claimed: claims.class }, policy);
@@ -89,7 +89,8 @@ export class Decider {
       const message = `class \`${needsRun}\` needs the header \`tollgate-run\``;
       return this.#denyKnown(subject, { reason: 'run_required', message });
     }
-    const offered = template({ ...subject, said: facts?.model, refuseDowngrade: claims.refuseDowngrade });
+    const { refuseDowngrade } = claims;
+    const offered = template({ policy, account, principal, route, classes, said: facts?.model, refuseDowngrade });
     if ('reason' in offered) return this.#denyKnown(subject, offered);
     const planned = plan(subject, offered);
     if ('reason' in planned) return this.#denyKnown(subject, planned);

@@ -34,7 +34,7 @@ export function concludeAdmitted(subject: Subject, question: Question, answer: A
     priceList: subject.account.plan?.prices,
     billEstimated: subject.account.plan?.billEstimated ?? false,
     estimate: charged.estimate,
-    spends: spends.filter((_, index) => answer.states[answer.candidate]?.[index] !== undefined).map(held),
+    spends: heldOf(spends, answer.states[answer.candidate]!),
   };
 }
 
@@ -52,17 +52,17 @@ function stepLimit(question: Question, answer: Admitted): BoundLimit | undefined
   return question.candidates[before]!.lines[index]?.bound;
 }
 
-function held({ counter, limit, kind, unit, amount, onExpiry, n, p, end }: Spend): Hold['spends'][number] {
-  return {
-    counter,
-    limit,
-    kind,
-    unit,
-    reserved: amount,
-    onExpiry,
-    ...(n !== undefined && p !== undefined ? { n, p } : {}),
-    ...(end !== undefined ? { end } : {}),
-  };
+/** The spends that were asked. */
+function heldOf(spends: readonly Spend[], states: readonly (SpendState | undefined)[]): Hold['spends'] {
+  const asked = states.includes(undefined) ? spends.filter((_, index) => states[index] !== undefined) : spends;
+  return asked.map(held);
+}
+
+/** One literal for each shape: this runs for every limit of every decision, and put together it costs twice as much. */
+function held({ counter, limit, kind, unit, amount: reserved, onExpiry, n, p, end }: Spend): Hold['spends'][number] {
+  if (n !== undefined && p !== undefined) return { counter, limit, kind, unit, reserved, onExpiry, n, p };
+  if (end !== undefined) return { counter, limit, kind, unit, reserved, onExpiry, end };
+  return { counter, limit, kind, unit, reserved, onExpiry };
 }
 
 /** Why nothing was admitted: the strictest unfit limit names the refusal. Pure. */
@@ -137,14 +137,12 @@ function windowOf(shape: BoundLimit['limit']['shape']): number | undefined {
 export function traceOf(question: Question, states: Admitted['states']): TracedCandidate[] {
   return states.map((found, index) => {
     const { model, lines } = question.candidates[index]!;
-    const spends = question.ask.candidates[index]!;
-    return {
-      model: model?.name,
-      spends: spends.flatMap((spend, at) => {
-        const state = found[at];
-        return state === undefined ? [] : [tracedSpend(spend, state, lines[at]!.bound.owner)];
-      }),
-    };
+    const spends: TracedCandidate['spends'][number][] = [];
+    for (const [at, spend] of question.ask.candidates[index]!.entries()) {
+      const state = found[at];
+      if (state !== undefined) spends.push(tracedSpend(spend, state, lines[at]!.bound.owner));
+    }
+    return { model: model?.name, spends };
   });
 }
 
