@@ -126,13 +126,11 @@ function entryOf(hold: Hold): LogEntry {
     ]),
     status: 200,
     details: 'via_upstream',
-    clientGone: false,
     attempts: 1,
     upstreamBytes: 2500,
     firstByte: true,
     responseBytes: 1200,
     responseContentType: 'application/json',
-    startMs: hold.decidedAtMs,
     durationMs: 900,
   };
 }

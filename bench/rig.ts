@@ -76,9 +76,12 @@ export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig
     policy: () => policy,
     settings: { settleWithinMs },
   });
-  let open: Hold[] = [];
+  // Their ids alone: whatever else of a hold stays in memory is the meter's choice, and part of what is measured.
+  let open: string[] = [];
+  let last: Hold | undefined;
   const admit = (hold: Hold): boolean => {
-    open.push(hold);
+    open.push(hold.decisionId);
+    last = hold;
     return meter.admit(hold);
   };
   const decider = new Decider({
@@ -127,7 +130,7 @@ export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig
     },
     take: (entry) => void meter.take(entry),
     release: () => {
-      for (const hold of open) void meter.withdraw(hold);
+      for (const decisionId of open) void meter.withdraw({ ...last!, decisionId });
       open = [];
       if (sqlite === undefined) store.changes();
     },

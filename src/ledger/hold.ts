@@ -91,3 +91,44 @@ export interface Refusal extends DecisionFacts {
   readonly limit: string | undefined;
   readonly waitMs: number | 'never' | undefined;
 }
+
+/**
+ * The hold without its trace: all that a settlement needs, in a third less memory. In full, because this runs for every
+ * decision and a spread of so many members is dear.
+ */
+export function untraced(hold: Hold): Hold {
+  return {
+    decisionId: hold.decisionId,
+    decidedAtMs: hold.decidedAtMs,
+    account: hold.account,
+    customer: hold.customer,
+    credential: hold.credential,
+    actor: hold.actor,
+    kind: hold.kind,
+    proof: hold.proof,
+    confidence: hold.confidence,
+    classes: hold.classes,
+    run: hold.run,
+    route: hold.route,
+    dialect: hold.dialect,
+    requestedModel: hold.requestedModel,
+    stream: hold.stream,
+    plan: hold.plan,
+    tags: hold.tags,
+    policyVersion: hold.policyVersion,
+    priceVersion: hold.priceVersion,
+    mode: hold.mode,
+    trace: NO_TRACE,
+    observed: hold.observed,
+    expiresAtMs: hold.expiresAtMs,
+    model: hold.model,
+    downgradedBy: hold.downgradedBy,
+    provider: hold.provider,
+    priceList: hold.priceList,
+    billEstimated: hold.billEstimated,
+    estimate: hold.estimate,
+    spends: hold.spends,
+  };
+}
+
+const NO_TRACE: readonly TracedCandidate[] = Object.freeze([]);

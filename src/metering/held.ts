@@ -1,4 +1,4 @@
-import type { Hold } from '../ledger/hold.ts';
+import { type Hold, untraced } from '../ledger/hold.ts';
 import type { End } from '../ledger/ledger.ts';
 
 /** A hold in memory. */
@@ -46,7 +46,7 @@ export class HeldMap {
   end(held: Held): void {
     const { decisionId, trace } = held.hold;
     this.#open.delete(decisionId);
-    this.#ended.set(decisionId, trace.length === 0 ? held : { ...held, hold: { ...held.hold, trace: [] } });
+    this.#ended.set(decisionId, trace.length === 0 ? held : { ...held, hold: untraced(held.hold) });
     if (this.#ended.size > this.#endedMax) dropOldest(this.#ended);
   }
 
