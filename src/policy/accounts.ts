@@ -9,7 +9,7 @@ import { type CompiledOverride, compileOverride, type Override } from './overrid
 import type { CompiledPlan } from './plans.ts';
 import { compileLimits } from './plans.ts';
 import type { AccountPolicy, BoundLimit, Limit } from './policy.ts';
-import { nearest, type Problems, show } from './problem.ts';
+import { type Problems, show } from './problem.ts';
 import type { AccountEntry, AccountsFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
 import { isZone, zoneNames } from './zone.ts';
@@ -109,7 +109,7 @@ function lintNode(node: Node, nodes: ReadonlyMap<string, Node>, context: Account
     if (!nodes.has(customer) && !source.dropped.has(customer)) {
       problems.report('account-orphan', source.at(at, 'key'), {
         text: `customer \`${customer}\` of account \`${path}\` is not declared`,
-        nearest: nearest(customer, customersOf(nodes)),
+        misspelt: { name: customer, known: customersOf(nodes) },
       });
     }
     for (const key of ['timezone', 'month_starts', 'unlisted'] as const) {
@@ -143,7 +143,7 @@ function lintCustomer({ path, entry, source, at }: Node, problems: Problems): vo
     problems.report('value-wrong', source.at([...at, 'timezone']), {
       expected: 'a time zone like `Europe/Berlin`',
       found: show(entry.timezone),
-      nearest: nearest(entry.timezone, zoneNames()),
+      misspelt: { name: entry.timezone, known: zoneNames() },
     });
   }
 }
@@ -242,7 +242,7 @@ class Tree {
     this.#context.problems.report('name-unknown', node.source.at(path, 'key'), {
       expected: `a limit that binds \`${node.path}\``,
       found: show(name),
-      nearest: nearest(name, names),
+      misspelt: { name, known: names },
     });
   }
 

@@ -2,8 +2,9 @@
 import { DAY_MS } from '../core/day.ts';
 import type { Unit } from '../core/units.ts';
 import type { Period } from './policy.ts';
-import { type Finding, nearest, type RuleId, show } from './problem.ts';
+import { type Finding, show } from './problem.ts';
 import { parseScaled } from './quantity.ts';
+import type { RuleId } from './rules.ts';
 
 /** Money has 10^-9 of its currency as its smallest unit. */
 export const DECIMALS = 9;
@@ -71,7 +72,7 @@ export function parseAmount(text: string, currency: string): Amount | AmountFaul
       rule: 'amount-form',
       expected: 'a window: `second`, `minute`, `hour`, `day`, `week`, `month`, `year`, or like `10s`, `5m`, `6h`',
       found: show(word),
-      nearest: nearest(word, Object.keys(WORDS)),
+      misspelt: { name: word, known: Object.keys(WORDS) },
     };
   }
   return { amount, unit, inFlight: false, window };
@@ -107,7 +108,7 @@ function unitOf(words: readonly string[], text: string, currency: string): Unit 
       rule: 'amount-form',
       expected: '`charge` or `cost`',
       found: show(second),
-      nearest: nearest(second ?? '', MONEY),
+      misspelt: { name: second ?? '', known: MONEY },
     };
   }
   const unit = words.length === 1 ? COUNTED.find((word) => word === first) : undefined;
@@ -117,7 +118,7 @@ function unitOf(words: readonly string[], text: string, currency: string): Unit 
     rule: 'amount-form',
     expected: `a unit: \`${COUNTED.join('`, `')}\`, money in \`${currency}\`, or \`in flight\``,
     found: show(words.join(' ')),
-    nearest: nearest(words.join(' '), [...COUNTED, currency, 'in flight']),
+    misspelt: { name: words.join(' '), known: [...COUNTED, currency, 'in flight'] },
   };
 }
 

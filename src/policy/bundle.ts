@@ -1,10 +1,10 @@
 /** Loads a bundle's directory: every problem at once, and what may be used if there is none. */
 import { compilePolicy } from './compile.ts';
-import { type BundleFile, readBundleFiles, versionOf } from './directory.ts';
+import { type BundleFile, readBundleFiles, SETTINGS_FILES, versionOf } from './directory.ts';
 import { ParsedFiles, readDocuments } from './documents.ts';
 import type { Policy } from './policy.ts';
 import { type Problem, Problems } from './problem.ts';
-import { compileSettings, type Settings } from './settings.ts';
+import { compileSettings, type Settings, type SettingsNeeds } from './settings.ts';
 import { unserved } from './unserved.ts';
 
 export interface LoadedBundle {
@@ -37,12 +37,12 @@ export async function loadBundle(
   return judge(dir, { files, parsed }, listing);
 }
 
-/** Reads and checks tollgate.yaml of `dir` alone. For tools that need no policy. */
+/** Reads and checks tollgate.yaml of `dir` alone: for what needs no policy. Problems elsewhere are not told. */
 export async function loadSettings(dir: string): Promise<Pick<LoadedBundle, 'settings' | 'problems' | 'warnings'>> {
-  const files = await readBundleFiles(dir, new Problems());
   const problems = new Problems();
-  const settings = await compileSettings(dir, fileOf(files), { lastsMaxMs: 0 }, problems);
-  return { settings: problems.errors === 0 ? settings : undefined, ...split(problems.sorted()) };
+  const files = await readBundleFiles(dir, problems);
+  const settings = await soundSettings(dir, files, { lastsMaxMs: 0 }, problems);
+  return { settings, ...split(problems.sorted().filter(({ file }) => SETTINGS_FILES.includes(file))) };
 }
 
 async function judge(
@@ -55,11 +55,10 @@ async function judge(
   const policy = documents === undefined ? undefined : compilePolicy(documents, version, problems);
   const sound = policy !== undefined && problems.errors === 0;
   const lastsMaxMs = Math.max(0, ...[...(policy?.routes.values() ?? [])].map((route) => route.lastsMaxMs));
-  const errorsBefore = problems.errors;
-  const settings = await compileSettings(dir, fileOf(files), { lastsMaxMs }, problems);
+  const settings = await soundSettings(dir, files, { lastsMaxMs }, problems);
   return {
     policy: sound ? policy : undefined,
-    settings: problems.errors === errorsBefore ? settings : undefined,
+    settings,
     ...split(problems.sorted()),
     dropped: problems.dropped,
     unserved: documents === undefined ? [] : unserved(documents),
@@ -67,8 +66,16 @@ async function judge(
   };
 }
 
-function fileOf(files: readonly BundleFile[]): BundleFile | undefined {
-  return files.find(({ role }) => role === 'settings');
+/** Undefined: something is wrong with tollgate.yaml, be it that it cannot be read or is there twice. */
+async function soundSettings(
+  dir: string,
+  files: readonly BundleFile[],
+  needs: SettingsNeeds,
+  problems: Problems,
+): Promise<Settings | undefined> {
+  const file = files.find(({ role }) => role === 'settings');
+  const settings = await compileSettings(dir, file, needs, problems);
+  return SETTINGS_FILES.some((name) => problems.isWrong(name)) ? undefined : settings;
 }
 
 function split(all: readonly Problem[]): Pick<LoadedBundle, 'problems' | 'warnings'> {

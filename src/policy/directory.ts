@@ -3,18 +3,22 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf } from '../core/errors.ts';
-import { nearest, type Problems } from './problem.ts';
+import { type Problems, topOf } from './problem.ts';
 
 /** Names without extension of the bundle's files; each once, as `.yaml` or `.json`. */
 const SINGLE = ['access', 'plans', 'traffic', 'models'] as const;
 const MANY = ['accounts', 'keys'] as const;
-const SETTINGS_NAME = 'tollgate';
+const SETTINGS = 'tollgate';
 const EXTENSIONS = ['.yaml', '.json'] as const;
+/** Names that the file of the settings may have. */
+export const SETTINGS_FILES: readonly string[] = EXTENSIONS.map((extension) => SETTINGS + extension);
 /** What may stand in a message as it is. */
 const SAFE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const FILES_MAX = 10_000;
 /** No file of a bundle may be larger; the parser's own bounds are lower. */
-const READ_BYTES_MAX = 16 * 1024 * 1024;
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
+/** All of them together: they are in memory at once. 10 000 accounts are about 1 MiB. */
+const ALL_BYTES_MAX = 64 * 1024 * 1024;
 
 export type FileRole = (typeof SINGLE)[number] | (typeof MANY)[number] | 'settings';
 
@@ -35,22 +39,36 @@ export function keysDirectory(dir: string): string {
  * YAML nor JSON are not the bundle's; a YAML or JSON file that it does not know is an error.
  */
 export async function readBundleFiles(dir: string, problems: Problems): Promise<readonly BundleFile[]> {
-  const found: BundleFile[] = [];
   const names = await list(dir, '', problems);
   if (names === undefined) return [];
+  const wanted: Omit<BundleFile, 'bytes'>[] = [];
   for (const name of names) {
-    const role = roleOf(name, problems);
-    if (role !== undefined) found.push(...(await read(dir, name, role, problems)));
+    const role = roleOf(name);
+    if (role !== undefined) wanted.push({ role, file: name });
+    else if (isMeant(name))
+      reportUnknown(
+        name,
+        problems,
+        [...SINGLE, SETTINGS].map((each) => `${each}.yaml`),
+      );
   }
   for (const role of MANY) {
     if (!names.includes(role)) continue;
     for (const name of (await list(dir, role, problems)) ?? []) {
       const file = `${role}/${name}`;
-      if (isDocument(name) && SAFE.test(name)) found.push(...(await read(dir, file, role, problems)));
-      else if (/\.(ya?ml|json5?)$/i.test(name)) unknown(file, undefined, problems);
+      if (isDocument(name) && SAFE.test(name)) wanted.push({ role, file });
+      else if (isMeant(name)) reportUnknown(file, problems, []);
     }
   }
-  complain(found, problems);
+  const found: BundleFile[] = [];
+  let bytesLeft = ALL_BYTES_MAX;
+  for (const { role, file } of wanted) {
+    const bytes = await read({ dir, file, bytesMax: Math.min(FILE_BYTES_MAX, bytesLeft) }, problems);
+    if (bytes === undefined) continue;
+    bytesLeft -= bytes.length;
+    found.push({ role, file, bytes });
+  }
+  lintSingle(found, problems);
   return found.toSorted((a, b) => (a.file < b.file ? -1 : 1));
 }
 
@@ -67,77 +85,67 @@ async function list(dir: string, below: string, problems: Problems): Promise<rea
   try {
     const names = (await readdir(join(dir, below))).filter((name) => !name.startsWith('.')).toSorted();
     if (names.length <= FILES_MAX) return names;
-    problems.report('file-size', top(below || '.'), {
+    problems.report('file-size', topOf(below || '.'), {
       text: `expected at most ${FILES_MAX} files, found ${names.length}`,
     });
   } catch (cause) {
     const text = `the directory cannot be read (${why(cause)})`;
-    problems.report('file-unreadable', top(below || '.'), { text });
+    problems.report('file-unreadable', topOf(below || '.'), { text });
   }
   return undefined;
 }
 
-function roleOf(name: string, problems: Problems): FileRole | undefined {
-  const known = [...SINGLE, SETTINGS_NAME];
-  const stem = known.find((each) => EXTENSIONS.some((extension) => name === each + extension));
-  if (stem === SETTINGS_NAME) return 'settings';
-  if (stem !== undefined) return stem as FileRole;
-  if (/\.(ya?ml|json5?)$/i.test(name))
-    unknown(
-      name,
-      nearest(
-        name,
-        known.map((each) => `${each}.yaml`),
-      ),
-      problems,
-    );
-  return undefined;
+/** The role of a file at the top of the bundle; undefined: it has none. */
+function roleOf(name: string): FileRole | undefined {
+  if (SETTINGS_FILES.includes(name)) return 'settings';
+  return SINGLE.find((role) => EXTENSIONS.some((extension) => name === role + extension));
 }
 
-function unknown(file: string, meant: string | undefined, problems: Problems): void {
-  problems.report('file-unknown', top(file.replace(/[^A-Za-z0-9._/-]/g, '?').slice(0, 200)), {
-    text: 'no file of a bundle has this name',
-    nearest: meant,
-  });
-}
-
-async function read(dir: string, file: string, role: FileRole, problems: Problems): Promise<BundleFile[]> {
-  try {
-    const found = await stat(join(dir, file));
-    // A pipe would keep the loader waiting.
-    if (!found.isFile()) {
-      problems.report('file-unreadable', top(file), { text: 'expected a file, found something else' });
-      return [];
-    }
-    const { size } = found;
-    if (size > READ_BYTES_MAX) {
-      problems.report('file-size', top(file), { text: `expected at most ${READ_BYTES_MAX} bytes, found ${size}` });
-      return [];
-    }
-    return [{ role, file, bytes: await readFile(join(dir, file)) }];
-  } catch (cause) {
-    problems.report('file-unreadable', top(file), { text: `the file cannot be read (${why(cause)})` });
-    return [];
-  }
-}
-
-function complain(found: readonly BundleFile[], problems: Problems): void {
-  for (const role of [...SINGLE, 'settings' as const]) {
-    const files = found.filter((each) => each.role === role).map(({ file }) => file);
-    if (files.length === 0 && role !== 'settings') {
-      problems.report('file-missing', top(`${role}.yaml`), { text: 'the bundle needs this file' });
-    }
-    if (files.length > 1)
-      problems.report('file-unknown', top(files[1]!), { text: `\`${files[0]}\` says the same; keep one` });
-  }
+/** Whether whoever wrote it may take it for a file of the bundle. */
+function isMeant(name: string): boolean {
+  return /\.(ya?ml|json5?)$/i.test(name);
 }
 
 function isDocument(name: string): boolean {
   return EXTENSIONS.some((extension) => name.endsWith(extension));
 }
 
-function top(file: string) {
-  return { file, line: 1, column: 1, path: '' };
+function reportUnknown(file: string, problems: Problems, known: readonly string[]): void {
+  problems.report('file-unknown', topOf(file.replace(/[^A-Za-z0-9._/-]/g, '?').slice(0, 200)), {
+    text: 'no file of a bundle has this name',
+    misspelt: { name: file, known },
+  });
+}
+
+async function read(
+  { dir, file, bytesMax }: { readonly dir: string; readonly file: string; readonly bytesMax: number },
+  problems: Problems,
+): Promise<Buffer | undefined> {
+  try {
+    const found = await stat(join(dir, file));
+    // A pipe would keep the loader waiting.
+    if (!found.isFile()) {
+      problems.report('file-unreadable', topOf(file), { text: 'expected a file, found something else' });
+    } else if (found.size > bytesMax) {
+      const text = `expected at most ${FILE_BYTES_MAX} bytes, ${ALL_BYTES_MAX} in all files; found ${found.size}`;
+      problems.report('file-size', topOf(file), { text });
+    } else return await readFile(join(dir, file));
+  } catch (cause) {
+    problems.report('file-unreadable', topOf(file), { text: `the file cannot be read (${why(cause)})` });
+  }
+  return undefined;
+}
+
+/** Each single file is there, and once. */
+function lintSingle(found: readonly BundleFile[], problems: Problems): void {
+  for (const role of [...SINGLE, 'settings' as const]) {
+    const files = found.filter((each) => each.role === role).map(({ file }) => file);
+    if (files.length === 0 && role !== 'settings') {
+      problems.report('file-missing', topOf(`${role}.yaml`), { text: 'the bundle needs this file' });
+    }
+    if (files.length > 1)
+      problems.report('file-unknown', topOf(files[1]!), { text: `\`${files[0]}\` says the same; keep one` });
+  }
 }
 
 function why(cause: unknown): string {

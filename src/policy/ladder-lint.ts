@@ -6,7 +6,8 @@ import type { Known } from './names.ts';
 import { refer } from './names.ts';
 import type { Limit, ModelCatalog, Plan, PriceTables } from './policy.ts';
 import { chargePrices, type ModelPrices, ratesAt } from './prices.ts';
-import { nearest, type Problems, type RuleId, show } from './problem.ts';
+import { type Problems, show } from './problem.ts';
+import type { RuleId } from './rules.ts';
 import type { PlanEntry } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
@@ -51,7 +52,7 @@ function lintCondition(index: number, site: LadderSite): void {
     report(
       'name-unknown',
       ['ladder', index, 'at'],
-      { expected: 'a limit of this plan', found: show(name), nearest: nearest(name, names) },
+      { expected: 'a limit of this plan', found: show(name), misspelt: { name, known: names } },
       site,
     );
   } else if (limit.models !== undefined && !limit.models.has(row.from) && site.catalog.byName.has(row.from)) {

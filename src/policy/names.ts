@@ -1,5 +1,5 @@
 /** References from one part of the bundle to another. */
-import { nearest, type Problems, show } from './problem.ts';
+import { type Problems, show } from './problem.ts';
 import type { Path, Source } from './source.ts';
 
 /** What may be referred to: `names` that are declared, and those that were but are themselves wrong. */
@@ -30,7 +30,7 @@ export function refer(name: string, known: Known, reference: Reference, problems
   problems.report(owned ? 'name-unknown' : 'name-elsewhere', source.at(path), {
     expected: `${known.what} of ${known.file}`,
     found: show(name),
-    nearest: nearest(name, known.names.keys()),
+    misspelt: { name, known: known.names.keys() },
   });
   return false;
 }

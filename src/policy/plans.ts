@@ -7,7 +7,7 @@ import { lintLadder } from './ladder-lint.ts';
 import { compileLimit, type LimitContext, weakest } from './limit-entry.ts';
 import { refer, referAll } from './names.ts';
 import type { Entitlement, LadderStep, Limit, Model, Plan, PriceTables } from './policy.ts';
-import { nearest, type Problems, show } from './problem.ts';
+import { type Problems, show } from './problem.ts';
 import type { PlanEntry, PlansFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
@@ -155,7 +155,7 @@ function lintPrices(
       const path = [...at.path, 'entitlements', index, 'models', ...(literal < 0 ? [] : [literal])];
       at.problems.report('price-missing', at.source.at(path), {
         text: `model \`${model}\` has no price in list \`${entry.prices}\``,
-        nearest: nearest(model, Object.keys(table)),
+        misspelt: { name: model, known: Object.keys(table) },
       });
     }
   }

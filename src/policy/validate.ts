@@ -1,6 +1,7 @@
 /** Holds a parsed file to its schema and says in the bundle's own words what does not fit. */
 import type * as z from 'zod';
-import { nearest, type Problems, type RuleId, show } from './problem.ts';
+import { type Problems, show } from './problem.ts';
+import type { RuleId } from './rules.ts';
 import type { Path, Source } from './source.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -64,7 +65,7 @@ function report({ issue, path, schema }: Found, source: Source, problems: Proble
     for (const key of issue.keys) {
       problems.report('key-unknown', source.at([...path, key], 'key'), {
         text: `unknown key \`${key.slice(0, 60)}\``,
-        nearest: nearest(key, known),
+        misspelt: { name: key, known },
       });
     }
     return;
@@ -90,7 +91,7 @@ function report({ issue, path, schema }: Found, source: Source, problems: Proble
     {
       expected: lengths(issue) ?? expected,
       found: HIDDEN.has(String(path.at(-1))) ? 'another text' : show(value),
-      nearest: typeof value === 'string' ? nearest(value, options) : undefined,
+      misspelt: typeof value === 'string' ? { name: value, known: options } : undefined,
     },
   );
 }

@@ -1,6 +1,7 @@
 /** Strict YAML 1.2 and JSON: from bytes to plain values that remember where they stand. */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type Range } from 'yaml';
-import { nearest, type Place, type Problems, type RuleId, show } from './problem.ts';
+import { type Finding, type Problems, show, topOf } from './problem.ts';
+import type { RuleId } from './rules.ts';
 import { Decimal, type Path, pathText, RESERVED, Source, type Spot } from './source.ts';
 
 type Container = Record<string, unknown> | unknown[];
@@ -23,29 +24,29 @@ const FRACTION = /^-?(?:0|[1-9][0-9]*)\.[0-9]+$/;
 export function parseSource(file: string, bytes: Uint8Array, problems: Problems): Source | undefined {
   const json = file.endsWith('.json');
   const bytesMax = json ? JSON_BYTES_MAX : YAML_BYTES_MAX;
-  const top = { file, line: 1, column: 1, path: '' };
   if (bytes.length > bytesMax) {
     const advice = json ? '; split the file' : '; split the file, or generate JSON';
-    problems.report('file-size', top, { text: `expected at most ${bytesMax} bytes, found ${bytes.length}${advice}` });
+    problems.report('file-size', topOf(file), {
+      text: `expected at most ${bytesMax} bytes, found ${bytes.length}${advice}`,
+    });
     return undefined;
   }
   const text = decode(file, bytes, problems);
   if (text === undefined) return undefined;
-  if (json && !isJson(text, top, problems)) return undefined;
+  if (json && !isJson(file, text, problems)) return undefined;
   return parseText(file, text, problems);
 }
 
 function decode(file: string, bytes: Uint8Array, problems: Problems): string | undefined {
-  const top = { file, line: 1, column: 1, path: '' };
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    problems.report('file-encoding', top, { expected: 'UTF-8', found: 'bytes that are not' });
+    problems.report('file-encoding', topOf(file), { expected: 'UTF-8', found: 'bytes that are not' });
     return undefined;
   }
   if (text.trim() === '') {
-    problems.report('file-empty', top, { text: 'expected a mapping, found an empty file' });
+    problems.report('file-empty', topOf(file), { text: 'expected a mapping, found an empty file' });
     return undefined;
   }
   const at = text.search(FORBIDDEN);
@@ -54,7 +55,7 @@ function decode(file: string, bytes: Uint8Array, problems: Problems): string | u
   if (first < 0) return text;
   const before = text.slice(0, first).split('\n');
   const code = text.charCodeAt(first).toString(16).toUpperCase().padStart(4, '0');
-  const place = { file, line: before.length, column: before.at(-1)!.length + 1, path: '' };
+  const place = { ...topOf(file), line: before.length, column: before.at(-1)!.length + 1 };
   problems.report('file-encoding', place, {
     text: `expected visible text, found the control or invisible character U+${code}`,
   });
@@ -62,14 +63,14 @@ function decode(file: string, bytes: Uint8Array, problems: Problems): string | u
 }
 
 /** YAML 1.2 takes nearly all of JSON and much more, so that JSON is held to its own grammar first. */
-function isJson(text: string, top: Place & { path: string }, problems: Problems): boolean {
+function isJson(file: string, text: string, problems: Problems): boolean {
   try {
     JSON.parse(text);
     return true;
   } catch (cause) {
     const position = /position (\d+)/.exec(String(cause))?.[1];
     const before = text.slice(0, Number(position ?? 0)).split('\n');
-    const place = { ...top, line: before.length, column: before.at(-1)!.length + 1 };
+    const place = { ...topOf(file), line: before.length, column: before.at(-1)!.length + 1 };
     problems.report('json-syntax', place, { text: 'expected JSON, found something else here' });
     return false;
   }
@@ -150,7 +151,7 @@ class Reader {
     this.#problems = problems;
   }
 
-  report(rule: RuleId, offset: number, path: Path, finding: { text: string; nearest?: string | undefined }): void {
+  report(rule: RuleId, offset: number, path: Path, finding: Finding): void {
     const { line, col } = this.#lines.linePos(offset);
     this.sound = false;
     this.#problems.report(rule, { file: this.#file, line, column: col, path: pathText(path) }, finding);
@@ -233,7 +234,7 @@ class Reader {
     if (typeof value === 'boolean' && written !== String(value)) {
       this.report('value-wrong', offset, path, {
         text: `expected \`true\` or \`false\`, found \`${written}\``,
-        nearest: nearest(written, ['true', 'false']),
+        misspelt: { name: written, known: ['true', 'false'] },
       });
     }
     return value;

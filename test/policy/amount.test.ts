@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Amount, isAmountFault, parseAmount } from '../../src/policy/amount.ts';
+import { nearest } from '../../src/policy/nearest.ts';
 import { parseCount, parseDuration, parsePercent, parseScaled, parseSize } from '../../src/policy/quantity.ts';
 
 const SEED = 20260701;
@@ -104,15 +105,15 @@ test('what is not an amount is refused', () => {
 });
 
 test('a fault names what was nearly right', () => {
-  const nearest = (text: string) => {
+  const meant = (text: string) => {
     const fault = parseAmount(text, 'USD');
-    return isAmountFault(fault) ? fault.nearest : undefined;
+    return isAmountFault(fault) && fault.misspelt ? nearest(fault.misspelt.name, fault.misspelt.known) : undefined;
   };
-  assert.equal(nearest('5 token per day'), 'tokens');
-  assert.equal(nearest('5 reqests per day'), 'requests');
-  assert.equal(nearest('5 tokens per moth'), 'month');
-  assert.equal(nearest('5 USD csot per day'), 'cost');
-  assert.equal(nearest('5 in fligth'), 'in flight');
+  assert.equal(meant('5 token per day'), 'tokens');
+  assert.equal(meant('5 reqests per day'), 'requests');
+  assert.equal(meant('5 tokens per moth'), 'month');
+  assert.equal(meant('5 USD csot per day'), 'cost');
+  assert.equal(meant('5 in fligth'), 'in flight');
 });
 
 test('property: money survives from text to units and back, digit for digit', () => {

@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import * as z from 'zod';
 import { loadBundle } from '../../src/policy/bundle.ts';
 import { ParsedFiles } from '../../src/policy/documents.ts';
-import { nearest, RULES } from '../../src/policy/problem.ts';
+import { nearest } from '../../src/policy/nearest.ts';
+import { RULES } from '../../src/policy/rules.ts';
 import {
   accessSchema,
   accountsSchema,

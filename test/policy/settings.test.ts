@@ -129,6 +129,24 @@ test('wrong settings take nothing from the policy, and the other way round', asy
   assert.ok(bundle.settings);
 });
 
+test('a tollgate.yaml that cannot be read, or is there twice, is not taken for none', async (t) => {
+  const unreadable = await bundleWith(t, { files: { 'tollgate.yaml/x': '' } });
+  const twice = await bundleWith(t, { files: { 'tollgate.yaml': 'log: debug\n', 'tollgate.json': '{"log": "info"}' } });
+  for (const [dir, rule] of [
+    [unreadable, 'file-unreadable'],
+    [twice, 'file-unknown'],
+  ] as const) {
+    for (const load of [loadBundle, loadSettings]) {
+      const { settings, problems } = await load(dir);
+      assert.equal(settings, undefined);
+      assert.deepEqual(
+        problems.map((problem) => problem.rule),
+        [rule],
+      );
+    }
+  }
+});
+
 test('tollgate.yaml is not part of the version', async (t) => {
   const without = await loadWith(t, {});
   assert.equal((await loadWith(t, { 'tollgate.yaml': 'log: debug\n' })).version, without.version);
