@@ -20,6 +20,7 @@ import { restoredOf } from './metering/restore.ts';
 import type { Endpoint } from './policy/endpoint.ts';
 import type { Policy, PriceTables } from './policy/policy.ts';
 import type { Settings } from './policy/settings.ts';
+import { anomalyWatch } from './telemetry/anomalies.ts';
 import { EventLog } from './telemetry/log.ts';
 
 /** Sweeps of reservations that are overdue. design/limits.md: each second. */
@@ -97,7 +98,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     const health = new Health([AUTHORIZATION, ACCESS_LOG]);
     const listeners = await listenAll(options, { decider, meter, ledger, health, events, clock });
-    const sweeper = setInterval(() => sweep(meter, clock, events), SWEEP_MS);
+    const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
+    const sweeper = setInterval(() => {
+      void sweep(meter, clock, events);
+      tellAnomalies();
+    }, SWEEP_MS);
     health.set(true);
     return {
       ledgerId: ledger.id,
@@ -109,6 +114,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         clearInterval(sweeper);
         await Promise.all(listeners.map((listener) => listener.close({ deadlineMs: DRAIN_MS })));
         await ledger.close();
+        tellAnomalies();
       }),
     };
   } catch (error) {
@@ -196,6 +202,24 @@ function takeAll(meter: Meter, entries: readonly LogEntry[]): Awaitable<void> {
     if (taken instanceof Promise) waits.push(taken);
   }
   if (waits.length > 0) return Promise.all(waits).then(() => undefined);
+}
+
+/** What finance or the operator must see: all of it is 0 where everything is well. */
+function anomaliesOf(meter: Meter, ledger: SqliteLedger): Record<string, number> {
+  const { orphans, faulty, differing, unsettled, evicted, storeFailed } = meter.counts();
+  const { turnedAway, lost, rejected, conflicts } = ledger.counts();
+  return {
+    orphans,
+    usage_faulty: faulty,
+    hold_differs: differing,
+    counters_unsettled: unsettled,
+    holds_evicted: evicted,
+    store_failed: storeFailed,
+    rows_turned_away: turnedAway,
+    ends_lost: lost,
+    rows_rejected: rejected,
+    conflicts,
+  };
 }
 
 async function sweep(meter: Meter, clock: Clock, events: EventLog): Promise<void> {

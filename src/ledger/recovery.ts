@@ -1,4 +1,4 @@
-import type { Hold } from './hold.ts';
+import { untraced } from './hold.ts';
 import type { Charged, CounterRow, Recovered } from './ledger.ts';
 import { decodeHold } from './row.ts';
 import type { RecoveredRow } from './sqlite-wire.ts';
@@ -23,7 +23,7 @@ export async function recoverFrom(link: WriterLink, sinceMs: number): Promise<Re
 
 function recoveredOf({ row, rank, charged }: RecoveredRow): Recovered['holds'][number] {
   // The trace is for explain, which reads the row itself; that of a million holds would not fit.
-  const hold: Hold = { ...decodeHold(row), trace: [] };
+  const hold = untraced(decodeHold(row));
   if (rank === null || charged === null) return { hold, ended: undefined };
   return { hold, ended: { rank, charged: JSON.parse(charged) as Charged } };
 }
