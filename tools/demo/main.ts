@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import { EnvoyError } from '../envoy/errors.ts';
 import { SCENES } from './calls.ts';
-import { play } from './play.ts';
+import { type Played, play, puzzling } from './play.ts';
 import { startStack } from './stack.ts';
 
 const HELP = `npm run demo -- [--keep] [--port N]
@@ -18,13 +19,19 @@ async function main(): Promise<number> {
   if (typeof options === 'number') return options;
   const stack = await startStack({ port: options.port });
   try {
-    for (const scene of SCENES) await play(stack, scene);
+    const played: Played[] = [];
+    for (const scene of SCENES) played.push(...(await play(stack, scene)));
     await stack.settled();
     await stack.report();
     process.stdout.write(
       `\nfiles of this run\n${stack
         .files()
         .map((file) => `  ${file}\n`)
+        .join('')}`,
+    );
+    process.stdout.write(
+      `\nask why\n${puzzling(played)
+        .map(({ what, decision }) => `  ${stack.explain(decision)}   # ${what}\n`)
         .join('')}`,
     );
     if (options.keep) await keep(stack);
@@ -69,6 +76,8 @@ async function keep(stack: Awaited<ReturnType<typeof startStack>>): Promise<void
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
+  const hint =
+    error instanceof EnvoyError && error.code === 'port_in_use' ? ' (`npm run demo -- --port 0`: any free one)' : '';
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}${hint}\n`);
   process.exitCode = 1;
 }

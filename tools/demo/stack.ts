@@ -26,6 +26,8 @@ export interface Stack {
   report(): Promise<void>;
   /** Files of this run, relative to where the demo runs. */
   files(): readonly string[];
+  /** The command that says why a call was decided as it was; works after the demo's end. */
+  explain(decision: string): string;
   curls(): readonly string[];
   stop(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
       },
       files: () =>
         [bundle, join(dir, 'ledger.db'), log, join(dir, 'bootstrap.yaml')].map((file) => relative(process.cwd(), file)),
+      explain: (decision) => `npm run -s tollgate -- explain ${decision} --config ${relative(process.cwd(), bundle)}`,
       curls: () => [
         `curl -i ${gateway.url}/v1/chat/completions -H "authorization: Bearer ${keys.support}" -H 'content-type: application/json' -d '{"model":"gpt-5-mini","messages":[{"role":"user","content":"hello"}],"max_tokens":50}'`,
         `curl -i ${gateway.url}/v1/chat/completions -H "authorization: Bearer ${keys.globex}" -H 'content-type: application/json' -d '{"model":"gpt-5","messages":[{"role":"user","content":"hello"}],"max_tokens":50}'`,
