@@ -21,7 +21,7 @@ export function lockLedger(file: string): { release(): void } {
     if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY) {
       throw new TollgateError(
         'ledger_locked',
-        `ledger \`${file}\` is in use by another \`tollgate serve\`; stop that one, or give this one a ledger file of its own; several processes on one ledger need PostgreSQL`,
+        `ledger \`${file}\` is in use by another \`tollgate serve\`; stop that one, or give this one a ledger file of its own (one process serves one gateway)`,
         { cause },
       );
     }

@@ -34,7 +34,7 @@ test('the demo shows every outcome, ends with the bill, leaves nothing running',
   assert.equal(files.length, 4);
   for (const file of files) await access(join(ROOT, file.trim()));
   const [downgraded, refused] = explained(text);
-  assert.match(String(downgraded), /^allowed .*gpt-5-mini/m);
+  assert.match(String(downgraded), /^allowed, served by `gpt-5-mini`/);
   assert.match(String(downgraded), /gpt5-daily/);
   assert.match(String(refused), /budget_spent/);
   assert.match(String(refused), /team-spend/);
