@@ -44,7 +44,7 @@ export function mintDecisionId(ledgerId: string, nowMs: number): string {
   }
   draft[VARIANT_AT] = HEX[0b1000 | (pool[poolAt + 9]! & 0b11)]!;
   poolAt += 10;
-  return draft.latin1Slice(0, draft.length);
+  return draft.toString('latin1');
 }
 
 /** Reads an id minted by `mintDecisionId`; undefined for anything else. `mintedAtMs` is the UUID's time. */
