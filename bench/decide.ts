@@ -119,6 +119,7 @@ function entryOf(hold: Hold): LogEntry {
   return {
     kind: 'end',
     decision: new Map(holdToFields(hold)),
+    requestId: undefined,
     usage: new Map<string, string | number>([
       ['model', hold.model ?? ''],
       ['prompt_tokens', 400],

@@ -90,7 +90,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       store,
       clock,
       ledgerId: ledger.id,
-      admit: (hold) => meter.admit(hold),
+      admit: (hold, requestId) => meter.admit(hold, requestId),
       withdraw: (hold) => meter.withdraw(hold),
       expire: (customer) => meter.expire(customer),
       refuse: (refusal) => ledger.refuse(refusal),

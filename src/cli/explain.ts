@@ -126,6 +126,7 @@ async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
     body: options.body === undefined ? bodyOf(options) : await fileOf(options.body),
     partialBody: false,
     routeName: undefined,
+    requestId: undefined,
     deadlineMs: Number.POSITIVE_INFINITY,
   };
 }

@@ -12,6 +12,8 @@ export interface Call {
   readonly partialBody: boolean;
   /** Names the route, if Envoy's route metadata or context extension does. */
   readonly routeName: string | undefined;
+  /** Envoy's own `x-request-id`; undefined: it sent none, or several. Names the call in the access log where our answer did not arrive. */
+  readonly requestId: string | undefined;
   /** Deadline that Envoy gave the call, on the monotonic clock, ms. */
   readonly deadlineMs: number;
 }

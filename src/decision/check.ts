@@ -40,7 +40,7 @@ export interface DeciderPorts {
   readonly clock: Clock;
   readonly ledgerId: string;
   /** Takes the hold of an allowed call before it is answered; false: the ledger has no room. */
-  admit(hold: Hold): boolean;
+  admit(hold: Hold, requestId: string | undefined): boolean;
   /** Gives back what a hold reserved, for a call that is not served after all. */
   withdraw(hold: Hold): Awaitable<void>;
   /** Ends and books what is overdue of a customer. */
@@ -175,7 +175,7 @@ export class Decider {
       this.#ports.withdraw(hold);
       return this.#denyKnown(subject, DEADLINE_EXCEEDED);
     }
-    if (!this.#ports.admit(hold) && subject.route.ledgerFull === 'refuse') {
+    if (!this.#ports.admit(hold, call.requestId) && subject.route.ledgerFull === 'refuse') {
       this.#ports.withdraw(hold);
       return this.#denyKnown(subject, LEDGER_FULL);
     }

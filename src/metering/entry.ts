@@ -6,6 +6,8 @@ export interface LogEntry {
   readonly kind: 'periodic' | 'end' | 'other';
   /** Our struct of strings from ext_authz's dynamic metadata; undefined: the request was never decided by us. */
   readonly decision: ReadonlyMap<string, string> | undefined;
+  /** Envoy's own `x-request-id`; undefined: it sent none. */
+  readonly requestId: string | undefined;
   /** Namespace `tollgate.usage`; empty if the filters wrote nothing. */
   readonly usage: UsageFields;
   /** HTTP status sent downstream; 0 if none was. */

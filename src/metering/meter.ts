@@ -13,6 +13,7 @@ import { type MeterCounts, noCounts } from './counts.ts';
 import type { LogEntry } from './entry.ts';
 import { type Held, HeldMap, heldOf } from './held.ts';
 import { orphanOf } from './orphan.ts';
+import { RequestIndex } from './requests.ts';
 import { keptOf } from './settlement.ts';
 
 /** What a meter stands on. */
@@ -67,14 +68,18 @@ export class Meter {
   constructor(ports: MeterPorts) {
     this.#ports = ports;
     const { openMax = OPEN_MAX, endedMax = ENDED_MAX } = ports.settings;
-    this.#held = new HeldMap({ openMax, endedMax });
+    this.#held = new HeldMap(new RequestIndex(() => ports.clock.monotonicMs()), { openMax, endedMax });
   }
 
-  /** Queues a hold in the ledger and remembers it. False: the ledger has no room; the hold is remembered all the same. */
-  admit(hold: Hold): boolean {
+  /**
+   * Queues a hold in the ledger and remembers it. False: the ledger has no room; the hold is remembered all the same.
+   * `requestId`: Envoy's, by which an entry that came without our answer finds the hold.
+   */
+  admit(hold: Hold, requestId?: string): boolean {
     const booked = this.#ports.ledger.hold(hold);
     // Explain reads a trace from the book: remembered as well, it would be a third of what a busy process holds.
-    this.#held.open(heldOf(booked ? untraced(hold) : hold, { booked, source: 'hold' }));
+    const held = heldOf(booked ? untraced(hold) : hold, { booked, source: 'hold', requestId });
+    if (!this.#held.open(held)) this.withdraw(hold);
     return booked;
   }
 
@@ -101,6 +106,7 @@ export class Meter {
 
   /** Takes one entry of the access log: settles and books what it ends. Never throws, never rejects. */
   take(entry: LogEntry): Awaitable<void> {
+    if (entry.decision === undefined && entry.kind === 'end') return this.#unanswered(entry);
     const id = entry.decision?.get('decision_id');
     if (entry.decision === undefined || id === undefined || entry.decision.get('outcome') !== 'allow') {
       this.#counts.ignored++;
@@ -117,6 +123,13 @@ export class Meter {
     if (typeof copy !== 'string') return this.#bill(entry, heldOf(copy, { booked: false, source: 'entry' }));
     this.#counts.orphans++;
     this.#ports.ledger.orphan(orphanOf(entry, { decisionId: id, atMs: this.#ports.clock.nowMs(), why: copy }));
+  }
+
+  /** Envoy gave up before it had our answer, and sent nothing upstream: what was decided meanwhile is given back. */
+  #unanswered({ requestId, attempts }: LogEntry): Awaitable<void> {
+    const held = requestId === undefined || attempts > 0 ? undefined : this.#held.unanswered(requestId);
+    if (held !== undefined) return this.withdraw(held.hold);
+    this.#counts.ignored++;
   }
 
   /**

@@ -52,6 +52,7 @@ export function callOf(asked: Asked = {}): Call {
     body: asked.body ?? Buffer.from(JSON.stringify(json)),
     partialBody,
     routeName,
+    requestId: undefined,
     deadlineMs: asked.deadlineMs ?? Number.POSITIVE_INFINITY,
   };
 }

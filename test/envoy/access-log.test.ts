@@ -62,12 +62,13 @@ test('an entry that ended well', () => {
         response_code_details: 'via_upstream',
         response_headers: { 'content-type': 'text/event-stream', other: 'x' },
       },
-      request: { request_headers: { 'x-tollgate-decision': 'abc' } },
+      request: { request_id: 'f3a1', request_headers: { 'x-tollgate-decision': 'abc' } },
     },
   );
   assert.deepEqual(found, {
     kind: 'end',
     decision: new Map(holdToFields(HOLD)),
+    requestId: 'f3a1',
     usage: new Map<string, string | number>([
       ['usage', '{"prompt_tokens":5}'],
       ['output_tokens', 7],
@@ -89,6 +90,7 @@ test('an entry with nothing in it', () => {
     {
       kind: 'other',
       decision: undefined,
+      requestId: undefined,
       usage: new Map(),
       status: 0,
       details: '',

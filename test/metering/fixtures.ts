@@ -79,6 +79,7 @@ export function entryOf(some: Partial<LogEntry> = {}): LogEntry {
   return {
     kind: 'end',
     decision: undefined,
+    requestId: undefined,
     usage: new Map(),
     status: 200,
     details: 'via_upstream',

@@ -75,8 +75,14 @@ function callOf(seen: Seen, deadlineMs: number): Call | MalformedCheck {
     // Envoy writes `true` or `false`; a value that is neither is not trusted to mean a whole body.
     partialBody: seen.headers.get('x-envoy-auth-partial-body').some((value) => value !== 'false'),
     routeName: extensionRoute ?? metadataRoute,
+    requestId: requestIdOf(seen.headers),
     deadlineMs,
   };
+}
+
+function requestIdOf(headers: SelectedHeaders): string | undefined {
+  const values = headers.get('x-request-id');
+  return values.length === 1 ? values[0] : undefined;
 }
 
 function readAttributes(reader: Reader, seen: Seen): void {

@@ -21,6 +21,7 @@ export const READ_HEADERS = [
   'x-envoy-auth-partial-body',
   'x-forwarded-client-cert',
   'x-goog-api-key',
+  'x-request-id',
 ] as const;
 
 const NONE: readonly string[] = Object.freeze([]);

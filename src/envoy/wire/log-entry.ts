@@ -32,6 +32,7 @@ export function readEntry(reader: Reader): LogEntry {
   const seen: Seen = {
     kind: 'other',
     decision: undefined,
+    requestId: undefined,
     usage: NO_USAGE,
     status: 0,
     details: '',
@@ -46,6 +47,9 @@ export function readEntry(reader: Reader): LogEntry {
     switch (reader.field()) {
       case 1:
         readCommon(reader, seen);
+        break;
+      case 3:
+        readRequest(reader, seen);
         break;
       case 4:
         readResponse(reader, seen);
@@ -128,6 +132,15 @@ function stringsOf(struct: StructMap): ReadonlyMap<string, string> {
     if (typeof value === 'string') strings.set(key, value);
   }
   return strings;
+}
+
+function readRequest(reader: Reader, seen: Seen): void {
+  const outer = reader.open();
+  while (reader.more()) {
+    if (reader.field() === 9) seen.requestId = reader.latin1();
+    else reader.skip();
+  }
+  reader.close(outer);
 }
 
 function readResponse(reader: Reader, seen: Seen): void {
