@@ -1,7 +1,7 @@
 import { formatMoney } from '../core/money.ts';
 import { alignedTable, type Column, printable } from '../core/table.ts';
 import type { DryAnswer } from '../decision/dry.ts';
-import { waitText } from '../decision/words.ts';
+import { uncappedText, waitText } from '../decision/words.ts';
 import type { DecisionFacts, Hold, TracedCandidate, TracedSpend } from '../ledger/hold.ts';
 import type { BookedDecision, BookedEnd, BookedLine } from '../ledger/reader.ts';
 import type { PriceTables } from '../policy/policy.ts';
@@ -110,20 +110,23 @@ const LIMIT_COLUMNS: readonly Column[] = [
   { name: 'of', kind: 'text' },
   { name: 'unit', kind: 'text' },
   { name: 'used', kind: 'number' },
+  { name: 'spent', kind: 'number' },
   { name: 'asked', kind: 'number' },
   { name: 'after', kind: 'number' },
   { name: 'ceiling', kind: 'number' },
+  { name: 'step at', kind: 'number' },
   { name: 'result', kind: 'text' },
 ];
 
 function candidateText(
   { candidates, outcome, currency }: Explanation,
-  { model, spends }: TracedCandidate,
+  { model, spends, outputUncapped }: TracedCandidate,
   index: number,
 ): string {
   const last = index === candidates.length - 1;
   const taken = last ? (outcome === 'allow' ? 'taken' : 'refused') : 'left for the next on the ladder';
-  const head = `\n${model === undefined ? 'limits' : `candidate ${index + 1}: ${model}`}, ${taken}\n`;
+  const assumed = outputUncapped === undefined ? '' : `${uncappedText(outputUncapped)}\n`;
+  const head = `\n${model === undefined ? 'limits' : `candidate ${index + 1}: ${model}`}, ${taken}\n${assumed}`;
   if (spends.length === 0) return `${head}no limit holds for it\n`;
   const charged = last && outcome === 'allow';
   return (
@@ -141,24 +144,31 @@ function limitCells(
 ): string[] {
   const show = (amount: number): string =>
     spend.unit === 'charge' || spend.unit === 'cost' ? formatMoney(BigInt(amount), currency) : String(amount);
+  const { spent, step } = spend;
   const after = charged ? spend.used + spend.asked : spend.used;
   return [
     spend.limit,
     spend.owner,
     spend.unit,
     show(spend.used),
+    spent === undefined ? '-' : show(spent),
     show(spend.asked),
     show(after),
     show(spend.ceiling),
+    step === undefined ? '-' : `${show(step.spentMax)} (${step.percent}%)`,
     resultOf(spend),
   ];
 }
 
-function resultOf({ fits, yielded, observe, waitMs }: TracedSpend): string {
-  if (yielded) return 'takes the step';
-  if (fits) return 'fits';
+/** The step is taken by what is spent, or by a limit that is full: a reader has to be told which. */
+function resultOf({ fits, yielded, observe, waitMs, spent, asked, step }: TracedSpend): string {
+  if (fits) return step === undefined ? 'fits' : 'fits before the step';
+  const isPast = step !== undefined && spent !== undefined && spent + asked > step.spentMax;
+  if (yielded)
+    return step === undefined ? 'takes the step' : `takes the step: ${isPast ? 'spent + asked is past it' : 'full'}`;
   const wait = waitMs === undefined ? '' : waitMs === 'never' ? ', never' : `, for ${waitText(waitMs)}`;
-  return observe ? `would not fit${wait} (observed)` : `does not fit${wait}`;
+  if (observe) return `would not fit${wait} (observed)`;
+  return `does not fit${isPast ? ' before the step' : ''}${wait}`;
 }
 
 const LINE_COLUMNS: readonly Column[] = [

@@ -6,9 +6,11 @@ import type { ReserveAnswer, Spend, SpendState } from '../limits/store.ts';
 import type { BoundLimit } from '../policy/policy.ts';
 import type { LimitStatus } from './decision.ts';
 import type { Denial } from './denial.ts';
-import type { Question } from './question.ts';
+import { estimateTokens } from './estimate.ts';
+import type { Question, QuestionCandidate } from './question.ts';
 import { factsOf, type Subject } from './subject.ts';
-import { amountText, limitText, waitText } from './words.ts';
+import type { TemplateLine } from './template.ts';
+import { amountText, limitText, uncappedText, waitText } from './words.ts';
 
 type Admitted = Extract<ReserveAnswer, { outcome: 'admitted' }>;
 type Refused = Extract<ReserveAnswer, { outcome: 'refused' }>;
@@ -22,7 +24,7 @@ export function concludeAdmitted(subject: Subject, question: Question, answer: A
   const charged = question.candidates[answer.candidate]!;
   const over = answer.over.map((index) => spends[index]!.limit);
   const facts = factsOf(subject, {
-    trace: traceOf(question, answer.states),
+    trace: traceOf(subject, question, answer.states),
     observed: over.length === 0 ? charged.observed : [...charged.observed, ...over],
   });
   return {
@@ -68,7 +70,7 @@ function held({ counter, limit, kind, unit, amount: reserved, onExpiry, n, p, en
 /** Why nothing was admitted: the strictest unfit limit names the refusal. Pure. */
 export function concludeRefused(subject: Subject, question: Question, answer: Refused): Denial {
   const first = answer.blocked[0]!;
-  const { lines, observed } = question.candidates[answer.candidate]!;
+  const { lines, observed, model } = question.candidates[answer.candidate]!;
   const spend = question.ask.candidates[answer.candidate]![first]!;
   const state = answer.states[answer.candidate]![first]!;
   const { bound } = lines[first]!;
@@ -76,13 +78,15 @@ export function concludeRefused(subject: Subject, question: Question, answer: Re
   const what = own
     ? ownText(subject, bound, { spend, state })
     : `a limit above account \`${subject.account.path}\` is spent`;
+  const wait = answer.waitMs === 'never' ? '' : `; try again in ${waitText(answer.waitMs)}`;
+  const assumed = leftOf(spend, state) === 0 ? undefined : uncapped(subject, bound, model);
   return {
     reason: reasonOf(answer.waitMs, spend),
-    message: answer.waitMs === 'never' ? what : `${what}; try again in ${waitText(answer.waitMs)}`,
+    message: `${what}${wait}${assumed === undefined ? '' : `; ${uncappedText(assumed)}: send one`}`,
     limit: spend.limit,
     status: own ? statusOf(bound, spend, state) : undefined,
     waitMs: answer.waitMs,
-    trace: traceOf(question, answer.states),
+    trace: traceOf(subject, question, answer.states),
     observed,
   };
 }
@@ -96,6 +100,17 @@ function reasonOf(waitMs: number | 'never', spend: Spend): Reason {
 function isOwn({ owner, limit }: BoundLimit, { account }: Subject): boolean {
   if (owner === account.path) return true;
   return limit.each === 'account' || limit.each === 'credential' || limit.each === 'actor' || limit.each === 'run';
+}
+
+/**
+ * The output tokens that a limit counts although the body gives no cap: what a first call stumbles over. Undefined: it gives
+ * one, or the limit does not count output. Said of parents' limits too: it is about the body alone.
+ */
+function uncapped({ facts }: Subject, { limit }: BoundLimit, model: QuestionCandidate['model']): number | undefined {
+  if (facts === undefined || facts.outputCap !== undefined || model === undefined) return undefined;
+  if (limit.unit === 'requests' || limit.unit === 'runs' || limit.unit === 'input_tokens') return undefined;
+  const { outputTokens, outputAssumed } = estimateTokens(facts, model);
+  return limit.estimate === 'assumed' ? outputAssumed : outputTokens;
 }
 
 function ownText(
@@ -134,31 +149,31 @@ function windowOf(shape: BoundLimit['limit']['shape']): number | undefined {
 }
 
 /** Every limit of every candidate tried, as the store found it. */
-export function traceOf(question: Question, states: Admitted['states']): TracedCandidate[] {
+function traceOf({ facts }: Subject, question: Question, states: Admitted['states']): TracedCandidate[] {
+  const isUncapped = facts !== undefined && facts.outputCap === undefined;
   return states.map((found, index) => {
-    const { model, lines } = question.candidates[index]!;
+    const { model, lines, estimate } = question.candidates[index]!;
     const spends: TracedCandidate['spends'][number][] = [];
     for (const [at, spend] of question.ask.candidates[index]!.entries()) {
       const state = found[at];
-      if (state !== undefined) spends.push(tracedSpend(spend, state, lines[at]!.bound.owner));
+      if (state !== undefined) spends.push(tracedSpend(spend, state, lines[at]!));
     }
+    if (isUncapped) return { model: model?.name, spends, outputUncapped: estimate.outputTokens };
     return { model: model?.name, spends };
   });
 }
 
-function tracedSpend(spend: Spend, state: SpendState, owner: string): TracedCandidate['spends'][number] {
-  return {
-    limit: spend.limit,
-    owner,
-    unit: spend.unit,
-    asked: spend.amount,
-    used: state.used,
-    ceiling: spend.ceiling,
-    fits: state.fits,
-    yielded: state.yielded,
-    observe: spend.observe,
-    waitMs: state.waitMs,
-  };
+function tracedSpend(
+  { limit, unit, amount: asked, ceiling, observe, yields }: Spend,
+  { used, fits, yielded, waitMs, spent }: SpendState,
+  { bound: { owner }, percent }: TemplateLine,
+): TracedCandidate['spends'][number] {
+  // What is only observed yields to nobody.
+  if (observe || yields === undefined || percent === undefined) {
+    return { limit, owner, unit, asked, used, ceiling, fits, yielded, observe, waitMs, spent };
+  }
+  const step = { percent, spentMax: yields.spentMax };
+  return { limit, owner, unit, asked, used, ceiling, fits, yielded, observe, waitMs, spent, step };
 }
 
 /** The byte edits that turn the caller's body into the one that is served. */

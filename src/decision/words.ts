@@ -39,6 +39,11 @@ export function limitText({ shape, unit, each }: Limit, { ceiling, n, p }: Spend
   }
 }
 
+/** Why a call asks for more than its author would think. `outputTokens`: of all its choices together. */
+export function uncappedText(outputTokens: number): string {
+  return `this call gives no output cap, so ${outputTokens} output tokens were assumed`;
+}
+
 /** A length of time for people: `second`, `5 minutes`; exact, in the largest unit that divides it. */
 export function spanText(ms: number): string {
   for (const [size, name] of SPANS) {

@@ -26,12 +26,18 @@ export interface TracedSpend {
   readonly yielded: boolean;
   readonly observe: boolean;
   readonly waitMs: number | 'never' | undefined;
+  /** `used` without what calls under way hold; undefined in rows of before it was written. */
+  readonly spent: number | undefined;
+  /** Present if the ladder's step out of its candidate names the limit: it is taken where `spent` + `asked` passes `spentMax`. */
+  readonly step?: { readonly percent: number; readonly spentMax: number };
 }
 
 /** One candidate that was asked for, in order; the last one is the one that was charged, or that refused. */
 export interface TracedCandidate {
   readonly model: string | undefined;
   readonly spends: readonly TracedSpend[];
+  /** Output tokens that were assumed because the body gives no cap; undefined: it gives one, or has no output. */
+  readonly outputUncapped?: number;
 }
 
 /** Facts common to every row about an identified caller. Copies, so that a row needs no bundle to be read. */

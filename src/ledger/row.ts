@@ -21,7 +21,20 @@ export type SpendTuple = [
   Maybe<number>,
   Maybe<number>,
 ];
-type TraceTuple = [string, string, Unit, number, number, number, number, Wait];
+type TraceTuple = [
+  string,
+  string,
+  Unit,
+  number,
+  number,
+  number,
+  number,
+  Wait,
+  Maybe<number>?,
+  Maybe<number>?,
+  Maybe<number>?,
+];
+type CandidateTuple = [Maybe<string>, TraceTuple[], Maybe<number>?];
 type FactsTuple = [
   string,
   number,
@@ -43,7 +56,7 @@ type FactsTuple = [
   string,
   string,
   DecisionFacts['mode'],
-  [Maybe<string>, TraceTuple[]][],
+  CandidateTuple[],
   readonly string[],
 ];
 type HoldTuple = [
@@ -184,7 +197,7 @@ function factsTuple(f: DecisionFacts): FactsTuple {
     f.policyVersion,
     f.priceVersion,
     f.mode,
-    f.trace.map(({ model, spends }) => [model, spends.map(traceTuple)]),
+    f.trace.map(candidateTuple),
     f.observed,
   ];
 }
@@ -211,19 +224,31 @@ function factsOf(t: FactsTuple): DecisionFacts {
     policyVersion: t[17],
     priceVersion: t[18],
     mode: t[19],
-    trace: t[20].map(
-      ([model, spends]): TracedCandidate => ({ model: model ?? undefined, spends: spends.map(traceOf) }),
-    ),
+    trace: t[20].map(candidateOf),
     observed: t[21],
   };
 }
 
-function traceTuple(s: TracedSpend): TraceTuple {
-  const marks = (s.fits ? 1 : 0) | (s.yielded ? 2 : 0) | (s.observe ? 4 : 0);
-  return [s.limit, s.owner, s.unit, s.asked, s.used, s.ceiling, marks, s.waitMs];
+function candidateTuple({ model, spends, outputUncapped }: TracedCandidate): CandidateTuple {
+  const traced = spends.map(traceTuple);
+  return outputUncapped === undefined ? [model, traced] : [model, traced, outputUncapped];
 }
 
-function traceOf([limit, owner, unit, asked, used, ceiling, marks, waitMs]: TraceTuple): TracedSpend {
+function candidateOf([model, spends, outputUncapped]: CandidateTuple): TracedCandidate {
+  const candidate = { model: model ?? undefined, spends: spends.map(traceOf) };
+  return outputUncapped == null ? candidate : { ...candidate, outputUncapped };
+}
+
+/** The step's places are left out where there is none: most limits have none, and there is a row for every decision. */
+function traceTuple(s: TracedSpend): TraceTuple {
+  const marks = (s.fits ? 1 : 0) | (s.yielded ? 2 : 0) | (s.observe ? 4 : 0);
+  const { limit, owner, unit, asked, used, ceiling, waitMs, spent, step } = s;
+  if (step === undefined) return [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent];
+  return [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent, step.percent, step.spentMax];
+}
+
+function traceOf(tuple: TraceTuple): TracedSpend {
+  const [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent, percent, spentMax] = tuple;
   return {
     limit,
     owner,
@@ -235,6 +260,8 @@ function traceOf([limit, owner, unit, asked, used, ceiling, marks, waitMs]: Trac
     yielded: (marks & 2) !== 0,
     observe: (marks & 4) !== 0,
     waitMs: waitMs ?? undefined,
+    spent: spent ?? undefined,
+    ...(percent == null || spentMax == null ? undefined : { step: { percent, spentMax } }),
   };
 }
 

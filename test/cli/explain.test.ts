@@ -51,20 +51,20 @@ estimate 13 input and up to 100 output tokens, at most 0.000506502 USD
 observed would have refused: watched
 
 candidate 1: large, left for the next on the ladder
-limit    of    unit                  used        asked        after      ceiling  result
--------  ----  -------------  -----------  -----------  -----------  -----------  --------------------------------------
-slots    acme  requests                 1            1            1            3  fits
-run-out  acme  output_tokens          450          100          450         1000  takes the step
-watched  acme  requests                 1            1            1            1  would not fit, for 1 second (observed)
-spend    acme  charge         0.006013002  0.001013002  0.006013002  1.000000000  fits
+limit    of    unit                  used        spent        asked        after      ceiling    step at  result
+-------  ----  -------------  -----------  -----------  -----------  -----------  -----------  ---------  ----------------------------------------
+slots    acme  requests                 1            0            1            1            3          -  fits
+run-out  acme  output_tokens          450          450          100          450         1000  500 (50%)  takes the step: spent + asked is past it
+watched  acme  requests                 1            0            1            1            1          -  would not fit, for 1 second (observed)
+spend    acme  charge         0.006013002  0.005000000  0.001013002  0.006013002  1.000000000          -  fits
 
 candidate 2: small, taken
-limit    of    unit                  used        asked        after      ceiling  result
--------  ----  -------------  -----------  -----------  -----------  -----------  --------------------------------------
-slots    acme  requests                 1            1            2            3  fits
-run-out  acme  output_tokens          450          100          550         1000  fits
-watched  acme  requests                 1            1            2            1  would not fit, for 1 second (observed)
-spend    acme  charge         0.006013002  0.000506502  0.006519504  1.000000000  fits
+limit    of    unit                  used        spent        asked        after      ceiling  step at  result
+-------  ----  -------------  -----------  -----------  -----------  -----------  -----------  -------  --------------------------------------
+slots    acme  requests                 1            0            1            2            3        -  fits
+run-out  acme  output_tokens          450          450          100          550         1000        -  fits
+watched  acme  requests                 1            0            1            2            1        -  would not fit, for 1 second (observed)
+spend    acme  charge         0.006013002  0.005000000  0.000506502  0.006519504  1.000000000        -  fits
 `,
     );
   });
@@ -85,7 +85,7 @@ spend    acme  charge         0.006013002  0.000506502  0.006519504  1.000000000
         /^now, it would be refused: limit `team-slots` \(1 request in flight\) has 0 requests left/,
         /^reason {3}concurrency_limited$/m,
         /^candidate 1: large, refused$/m,
-        /^team-slots {2}acme\/team {2}requests {5}1 {6}1 {6}1 {8}1 {2}does not fit, for 1 second$/m,
+        /^team-slots {2}acme\/team {2}requests {5}1 {6}0 {6}1 {6}1 {8}1 {8}- {2}does not fit, for 1 second$/m,
       ],
     ],
     [
@@ -96,7 +96,7 @@ spend    acme  charge         0.006013002  0.000506502  0.006519504  1.000000000
       { key: 'teamkey' },
       [
         /^now, it would be refused: a limit above account `acme\/team` is spent/,
-        /^slots +acme +requests +3 +1 +3 +3 +does not fit/m,
+        /^slots +acme +requests +3 +0 +1 +3 +3 +- +does not fit/m,
       ],
     ],
     [
@@ -104,7 +104,7 @@ spend    acme  charge         0.006013002  0.000506502  0.006519504  1.000000000
       'more than the whole limit',
       () => {},
       { headers: run('r9'), json: { n: 11 } },
-      [/^reason {3}budget_spent$/m, /^run-out .* 0 +1100 +0 +1000 +does not fit, never$/m],
+      [/^reason {3}budget_spent$/m, /^run-out .* 0 +0 +1100 +0 +1000 +- +does not fit, never$/m],
     ],
     [
       4,
@@ -128,6 +128,41 @@ spend    acme  charge         0.006013002  0.000506502  0.006519504  1.000000000
       [/^reason {3}body_malformed$/m, /^caller {3}account acme,/m],
     ],
     [7, 'no plan', () => {}, { key: 'barekey' }, [/^reason {3}plan_missing$/m, /^plan {5}none, /m]],
+    [
+      8,
+      'a step that is not taken yet',
+      () => {},
+      { headers: run('r2') },
+      [/^candidate 1: large, taken$/m, /^run-out .* 0 +0 +100 +100 +1000 +500 \(50%\) +fits before the step$/m],
+    ],
+    [
+      // What calls under way hold fills the limit, but takes no step of its own.
+      9,
+      'a step that is taken because the limit is full',
+      (desk) => {
+        desk.allow({ headers: run('r3'), json: { max_tokens: 400 } });
+        desk.allow({ headers: run('r3'), json: { max_tokens: 450 } });
+      },
+      { headers: run('r3'), json: { max_tokens: 200 } },
+      [/^run-out .* 850 +0 +200 +850 +1000 +500 \(50%\) +takes the step: full$/m],
+    ],
+    [
+      10,
+      'a step that the caller refuses',
+      (desk) => {
+        const headers = run('r4');
+        desk.settle(desk.allow({ headers }).hold, { output_tokens: 450 });
+      },
+      { headers: [...run('r4'), ['tollgate-downgrade', 'refuse']] },
+      [/^run-out .* 450 +450 +100 +450 +1000 +500 \(50%\) +does not fit before the step, never$/m],
+    ],
+    [
+      11,
+      'no output cap',
+      () => {},
+      { json: { max_tokens: undefined } },
+      [/^candidate 1: large, taken\nthis call gives no output cap, so 1000 output tokens were assumed\n/m],
+    ],
   ];
   for (const [n, what, first, asked, shows] of rows) {
     test(`explained ${n}: ${what}`, async (t) => {
@@ -188,7 +223,7 @@ describe('the command', { concurrency: 2 }, async () => {
       [
         /^allowed: `large`\nreason {3}as_requested\n/,
         /^decision \S+ at \d{4}-\d\d-\d\dT/m,
-        /^team-slots {2}acme\/team .* 0 +1 +1 +1 {2}fits$/m,
+        /^team-slots {2}acme\/team .* 0 +0 +1 +1 +1 +- +fits$/m,
       ],
     ],
     [
@@ -197,7 +232,7 @@ describe('the command', { concurrency: 2 }, async () => {
       [
         /^allowed, served by `small` instead of `large`: limit `run-out`/,
         /^class {4}interactive, run r1$/m,
-        /^run-out .*takes the step$/m,
+        /^run-out .* 450 +450 +100 +450 +1000 +500 \(50%\) +takes the step: spent \+ asked is past it$/m,
       ],
     ],
     [
@@ -226,12 +261,12 @@ describe('the command', { concurrency: 2 }, async () => {
     [
       1,
       ['--key', 'acmekey', '--route', 'chat', '--model', 'large'],
-      [/^now, it would be allowed: `large`/, /^slots +acme +requests +2 +1 +3 +3 +fits$/m],
+      [/^now, it would be allowed: `large`/, /^slots +acme +requests +2 +0 +1 +3 +3 +- +fits$/m],
     ],
     [
       2,
       ['--key', 'acmekey', '--route', 'chat', '--model', 'large', '--run', 'r1', '--max-tokens', '100'],
-      [/would be allowed, served by `small`/, /^run-out .* 550 +100 +650 +1000 +fits$/m],
+      [/would be allowed, served by `small`/, /^run-out .* 550 +450 +100 +650 +1000 +- +fits$/m],
     ],
     [
       3,

@@ -22,6 +22,7 @@ interface Row {
 
 const own = (limit: string): BundleParts => ({ limits: [`{name: it, ${limit}}`] });
 const team = { key: 'teamkey' } as const;
+const UNCAPPED: Asked = { json: { max_tokens: undefined } };
 /** One call that has ended and used what it reserved. */
 const spent =
   (asked: Asked = {}) =>
@@ -256,6 +257,61 @@ const ROWS: readonly (Row & { readonly n: number })[] = [
     message:
       'limit `it` (200 output tokens per minute) has 40 output tokens left before its step down, this call may take 100 output tokens; try again in 60 seconds',
     status: out(200, { remaining: 40, resetMs: MINUTE_MS, windowMs: MINUTE_MS }),
+  },
+  {
+    n: 21,
+    parts: own('max: 50 output_tokens per day'),
+    before: nothing,
+    asked: UNCAPPED,
+    reason: 'budget_spent',
+    waitMs: 'never',
+    message:
+      'limit `it` (50 output tokens per day) has 50 output tokens left, this call may take 1000 output tokens; this call gives no output cap, so 1000 output tokens were assumed: send one',
+    status: out(50, { remaining: 50 }),
+  },
+  {
+    n: 22,
+    parts: own('max: 0.001 USD per minute, estimate: assumed'),
+    before: nothing,
+    asked: { json: { max_tokens: undefined, n: 2 } },
+    reason: 'budget_spent',
+    waitMs: 'never',
+    message:
+      'limit `it` (0.001 USD per minute) has 0.001 USD left, this call may take 0.002013 USD; this call gives no output cap, so 200 output tokens were assumed: send one',
+    status: status({ unit: 'charge', max: 1_000_000, remaining: 1_000_000, windowMs: MINUTE_MS }),
+  },
+  {
+    n: 23,
+    parts: own('max: 1100 output_tokens per month'),
+    before: (desk) => void desk.allow(),
+    asked: { ...UNCAPPED, ...team, json: { max_tokens: undefined, n: 2 } },
+    reason: 'budget_spent',
+    waitMs: 'never',
+    message:
+      'a limit above account `acme/team` is spent; this call gives no output cap, so 2000 output tokens were assumed: send one',
+  },
+  {
+    // A cap would not help: the limit does not count output.
+    n: 24,
+    parts: own('max: 1 in flight'),
+    asked: UNCAPPED,
+    reason: 'concurrency_limited',
+    waitMs: 1000,
+    message:
+      'limit `it` (1 request in flight) has 0 requests left, this call may take 1 request; try again in 1 second',
+    status: status({ resetMs: 1000 }),
+  },
+  {
+    // Nor here: nothing is left.
+    n: 25,
+    parts: own('max: 1000 output_tokens per 1m'),
+    before: spent(UNCAPPED),
+    asked: UNCAPPED,
+    reason: 'rate_limited',
+    waitMs: MINUTE_MS,
+    message:
+      'limit `it` (1000 output tokens per minute) has 0 output tokens left, this call may take 1000 output tokens; try again in 60 seconds',
+    status: out(1000, { resetMs: MINUTE_MS, windowMs: MINUTE_MS }),
   },
 ];
 

@@ -29,7 +29,7 @@ test('refusals keep whom, why and how long', () => {
   }
 });
 
-test('traces keep waits and marks', () => {
+test('traces keep waits, marks, steps and what was assumed', () => {
   const marks = [true, false];
   const spends = marks.flatMap((fits) =>
     marks.flatMap((yielded) =>
@@ -44,16 +44,27 @@ test('traces keep waits and marks', () => {
         yielded,
         observe,
         waitMs: fits ? undefined : ('never' as const),
+        spent: 1,
+        ...(yielded ? { step: { percent: 80, spentMax: 0 } } : undefined),
       })),
     ),
   );
   const hold = holdOf('abcdefgh', {
     trace: [
       { model: undefined, spends },
-      { model: 'gpt-5', spends: [] },
+      { model: 'gpt-5', spends: [], outputUncapped: 128_000 },
     ],
   });
   assert.deepEqual(decodeHold(encodeHold(hold)), hold);
+});
+
+test('a trace of before places were added is still read', () => {
+  const tuple = JSON.parse(encodeHold(holdOf('abcdefgh')));
+  const [candidate] = tuple[0][20];
+  candidate[1][0] = candidate[1][0].slice(0, 8);
+  const { trace } = decodeHold(JSON.stringify(tuple));
+  const [before] = holdOf('abcdefgh').trace;
+  assert.deepEqual(trace, [{ ...before, spends: [{ ...before!.spends[0], spent: undefined }] }]);
 });
 
 test('ends keep money as it is, and the hold only if asked to', () => {

@@ -32,6 +32,7 @@ export function holdOf(ledgerId: string, parts: Partial<Hold> = {}): Hold {
             yielded: false,
             observe: false,
             waitMs: undefined,
+            spent: 5,
           },
         ],
       },
