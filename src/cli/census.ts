@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import type { Census } from '../ledger/census.ts';
 import { END_KINDS } from '../ledger/ledger.ts';
+import { jsonText } from './json.ts';
 import { type LedgerOptions, readLedger } from './ledger-option.ts';
 
 /** `tollgate census`: proves that every admitted request ended exactly once, or shows which did not. */
@@ -21,7 +22,7 @@ Example:
     )
     .action(async ({ json, ...ledger }: LedgerOptions & { json?: boolean }) => {
       const census = await readLedger(ledger, (reader) => reader.census({ nowMs: systemClock.nowMs() }));
-      process.stdout.write(json === true ? `${JSON.stringify(census, undefined, 2)}\n` : linesOf(census));
+      process.stdout.write(json === true ? jsonText(census) : linesOf(census));
       process.exitCode = census.closes ? 0 : 1;
     });
 }

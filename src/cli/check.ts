@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type LoadedBundle, loadBundle } from '../policy/bundle.ts';
-import { formatProblem, type Problem } from '../policy/problem.ts';
+import { byPlace, formatProblem } from '../policy/problem.ts';
+import { jsonText } from './json.ts';
 
 /** `tollgate check DIR [--json]`: judges a bundle, changes nothing. Exit code 0 valid (warnings allowed), 1 invalid. */
 export function checkCommand(): Command {
@@ -28,7 +29,7 @@ Example:
 }
 
 function asLines({ problems, warnings, dropped, version, policy }: LoadedBundle, valid: boolean): string {
-  const lines = inOrder([...problems, ...warnings]).map(formatProblem);
+  const lines = [...problems, ...warnings].toSorted(byPlace).map(formatProblem);
   if (dropped > 0) lines.push(`and ${dropped} more`);
   lines.push(`${count(problems.length, 'error')}, ${count(warnings.length, 'warning')}`);
   if (valid && policy !== undefined) lines.push(`valid: version ${version}`);
@@ -36,13 +37,7 @@ function asLines({ problems, warnings, dropped, version, policy }: LoadedBundle,
 }
 
 function asJson({ problems, warnings, dropped, unserved, version }: LoadedBundle, valid: boolean): string {
-  return `${JSON.stringify({ valid, version, problems, warnings, dropped, unserved }, null, 2)}\n`;
-}
-
-function inOrder(all: readonly Problem[]): readonly Problem[] {
-  return all.toSorted((a, b) =>
-    a.file === b.file ? a.line - b.line || a.column - b.column : a.file < b.file ? -1 : 1,
-  );
+  return jsonText({ valid, version, problems, warnings, dropped, unserved });
 }
 
 function count(number: number, noun: string): string {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
 import type { Call } from '../decision/call.ts';
@@ -7,14 +7,13 @@ import { decideDry } from '../decision/dry.ts';
 import { judgeKey } from '../identity/identify.ts';
 import type { LedgerReader } from '../ledger/reader.ts';
 import { MemoryLimitStore } from '../limits/memory-store.ts';
-import { loadBundle } from '../policy/bundle.ts';
 import type { Policy } from '../policy/policy.ts';
+import { policyOf } from './bundle.ts';
 import { type Explanation, explanationOf, explanationOfDry, renderExplanation } from './explanation.ts';
-import { readLedger } from './ledger-option.ts';
+import { jsonText } from './json.ts';
+import { type LedgerOptions, readLedger } from './ledger-option.ts';
 
-interface ExplainOptions {
-  readonly config?: string;
-  readonly ledger?: string;
+interface ExplainOptions extends LedgerOptions {
   readonly key?: string;
   readonly route?: string;
   readonly model?: string;
@@ -31,12 +30,22 @@ export function explainCommand(): Command {
     .description('why a call was allowed or refused, or what would happen to one now')
     .argument('[id]', 'decision id, as in the answer header `x-tollgate-decision`')
     .option('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
-    .option('--ledger <file>', 'ledger file, instead of the one that tollgate.yaml names; for a decision id')
+    .addOption(
+      new Option(
+        '--ledger <file>',
+        'ledger file of a decision id, instead of the one that tollgate.yaml names',
+      ).conflicts('key'),
+    )
     .option('--key <id>', 'public id of an API key: what would happen to its call now')
     .option('--route <name>', 'route of that call')
     .option('--model <name>', 'model that it asks for')
     .option('--max-tokens <n>', 'output cap that it gives')
-    .option('--body <file>', 'its whole JSON body, instead of --model and --max-tokens')
+    .addOption(
+      new Option('--body <file>', 'its whole JSON body, instead of --model and --max-tokens').conflicts([
+        'model',
+        'maxTokens',
+      ]),
+    )
     .option('--class <name>', 'header `tollgate-class`')
     .option('--run <id>', 'header `tollgate-run`')
     .option('--json', 'print JSON')
@@ -52,21 +61,14 @@ Examples:
     )
     .action(async (id: string | undefined, options: ExplainOptions) => {
       const explanation = id === undefined ? await explainNow(options) : await explainPast(id, options);
-      process.stdout.write(
-        options.json === true ? `${JSON.stringify(explanation, asText, 2)}\n` : renderExplanation(explanation),
-      );
+      process.stdout.write(options.json === true ? jsonText(explanation) : renderExplanation(explanation));
     });
-}
-
-/** Money of the ledger is BigInt, which JSON does not have. */
-function asText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }
 
 async function explainPast(id: string, options: ExplainOptions): Promise<Explanation> {
   if (options.key !== undefined)
     throw new TollgateError('usage', 'either a decision id or `--key` is needed, not both');
-  return readLedger({ ...pick('config', options.config), ...pick('ledger', options.ledger) }, (reader) => {
+  return readLedger(options, (reader) => {
     const booked = reader.decision(id);
     if (booked === undefined) {
       throw new TollgateError(
@@ -83,12 +85,7 @@ async function explainNow(options: ExplainOptions): Promise<Explanation> {
   if (keyId === undefined || config === undefined || options.route === undefined) {
     throw new TollgateError('usage', 'a decision id, or `--key`, `--route` and `--config` are needed');
   }
-  const { policy } = await loadBundle(config);
-  if (policy === undefined)
-    throw new TollgateError(
-      'bundle_invalid',
-      `bundle \`${config}\` has problems; \`tollgate check ${config}\` shows them`,
-    );
+  const policy = await policyOf(config);
   const key = policy.keys.get(keyId);
   if (key === undefined) throw new TollgateError('not_found', `there is no key \`${keyId}\` in \`${config}\``);
   const call = await callOf(options, policy);
@@ -126,7 +123,6 @@ async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
     body: options.body === undefined ? bodyOf(options) : await fileOf(options.body),
     partialBody: false,
     routeName: undefined,
-    requestId: undefined,
     deadlineMs: Number.POSITIVE_INFINITY,
   };
 }
@@ -145,8 +141,4 @@ function bodyOf({ model, maxTokens }: ExplainOptions): Uint8Array {
   }
   const cap = maxTokens === undefined ? {} : { max_tokens: Number(maxTokens) };
   return Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...cap }));
-}
-
-function pick<K extends string>(name: K, value: string | undefined): Partial<Record<K, string>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<K, string>);
 }

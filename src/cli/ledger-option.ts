@@ -1,6 +1,7 @@
 import { TollgateError } from '../core/errors.ts';
 import { type LedgerReader, openLedgerReader } from '../ledger/reader.ts';
-import { loadBundle } from '../policy/bundle.ts';
+import { loadSettings } from '../policy/bundle.ts';
+import { hasProblems } from './bundle.ts';
 
 /** Which ledger a command reads: `--ledger FILE`, or the one that `--config DIR` names. */
 export interface LedgerOptions {
@@ -24,7 +25,7 @@ async function ledgerFile({ ledger, config }: LedgerOptions): Promise<string> {
     throw new TollgateError('usage', 'exactly one of `--ledger FILE` and `--config DIR` is needed');
   }
   // The settings stand for themselves: a bundle with problems elsewhere still says where its ledger is.
-  const { settings } = await loadBundle(config);
-  if (settings !== undefined) return settings.ledger.path;
-  throw new TollgateError('settings_invalid', `\`${config}\` has problems; \`tollgate check ${config}\` shows them`);
+  const { settings } = await loadSettings(config);
+  if (settings === undefined) throw hasProblems(config, 'settings_invalid');
+  return settings.ledger.path;
 }

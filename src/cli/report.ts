@@ -34,7 +34,7 @@ export function reportCommand(): Command {
     .option('--account <path>', 'this account and all below it')
     .option('--refusals', 'count refused requests as well; with `--format csv` instead')
     .addOption(new Option('--format <format>', 'how it is printed').choices(FORMATS).default('table'))
-    .option('--json', 'the same as `--format json`')
+    .addOption(new Option('--json', 'the same as `--format json`').conflicts('format'))
     .addHelpText(
       'after',
       `

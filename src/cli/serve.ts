@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { startApp } from '../app.ts';
-import { TollgateError } from '../core/errors.ts';
 import { loadBundle } from '../policy/bundle.ts';
 import { endpointText } from '../policy/endpoint.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
 import type { Settings } from '../policy/settings.ts';
 import { createLog } from '../telemetry/log.ts';
+import { hasProblems } from './bundle.ts';
 
 /** `tollgate serve`: answers Envoy until SIGTERM or SIGINT. */
 export function serveCommand(): Command {
@@ -24,7 +24,7 @@ async function serve(dir: string): Promise<void> {
   const { policy, settings, problems, warnings, unserved } = await loadBundle(dir);
   if (policy === undefined || settings === undefined) {
     for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
-    throw new TollgateError('bundle_invalid', `bundle \`${dir}\` has problems; \`tollgate check ${dir}\` shows them`);
+    throw hasProblems(dir);
   }
   const log = createLog({ level: settings.log });
   for (const warning of warnings) log.warn({ code: 'bundle_warning' }, formatProblem(warning));

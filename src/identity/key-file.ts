@@ -4,13 +4,14 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Document, isMap, parseDocument } from 'yaml';
 import { systemCodeOf, TollgateError } from '../core/errors.ts';
+import type { Kind } from '../policy/policy.ts';
 
 /** One key as the file says it. Dates are days like `2026-01-31`. */
 export interface KeyEntry {
   readonly account: string;
   /** `hmac-sha256:v1:…`. */
   readonly digest: string;
-  readonly kind: 'human' | 'service' | 'agent';
+  readonly kind: Kind;
   readonly class: string;
   readonly environment: string;
   readonly owner: string;

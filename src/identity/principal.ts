@@ -1,4 +1,5 @@
 import type { Reason } from '../core/reasons.ts';
+import type { Kind } from '../policy/policy.ts';
 
 /** Who is calling, bound by a credential that was proved. Never from headers that anybody can write. */
 export interface Principal {
@@ -6,7 +7,7 @@ export interface Principal {
   readonly account: string;
   /** Public id of the credential; never the secret. */
   readonly credential: string;
-  readonly kind: 'human' | 'service' | 'agent';
+  readonly kind: Kind;
   readonly proof: 'api_key' | 'jwt' | 'certificate';
   /** Who acts for the account; undefined: nobody but the credential. */
   readonly actor: string | undefined;
@@ -15,7 +16,7 @@ export interface Principal {
   readonly confidence: 'exact' | 'low';
 }
 
-/** A caller that was not let in. All of kind `credential` look alike from outside; `detail` is for the log. */
+/** A caller that was not let in. All of kind `credential` look alike from outside; one of kind `unavailable` says nothing of the credential; `detail` is for the log. */
 export interface IdentityRefusal {
   readonly reason: Reason;
   readonly detail: string;

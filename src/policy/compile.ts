@@ -9,6 +9,7 @@ import { type CompiledPlan, compilePlans } from './plans.ts';
 import type { Limit, Policy, PriceTables } from './policy.ts';
 import { compilePrices } from './price-lists.ts';
 import type { Problems } from './problem.ts';
+import { parseDuration } from './quantity.ts';
 import type { Source } from './source.ts';
 import { compileTraffic, compileTrafficLimits } from './traffic.ts';
 
@@ -44,7 +45,15 @@ export function compilePolicy(documents: Documents, version: string, problems: P
   });
   const classes = traffic.knownClasses;
   const rules = compileAccess(access, { models, routes: traffic.knownRoutes, classes, problems });
-  const keys = compileKeys(documents.keys, { access: access.data, classes, problems, accountExists: accounts.exists });
+  const ageMax = access.data.credentials?.age_max;
+  const keyAgeMaxMs = ageMax === undefined ? undefined : parseDuration(ageMax);
+  const keys = compileKeys(documents.keys, {
+    environment: access.data.environment,
+    ageMaxMs: keyAgeMaxMs,
+    classes,
+    problems,
+    accountExists: accounts.exists,
+  });
   return Object.freeze({
     version,
     environment: access.data.environment,
@@ -56,6 +65,7 @@ export function compilePolicy(documents: Documents, version: string, problems: P
     models: models.catalog,
     access: rules,
     keys,
+    keyAgeMaxMs,
     prices,
     priceVersion: priceVersionOf(prices),
     account: accounts.account,

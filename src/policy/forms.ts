@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { parseDay } from '../core/day.ts';
+import { KINDS } from './policy.ts';
 import { parseCount, parseDuration, parsePercent, parseSize } from './quantity.ts';
 import { Decimal } from './source.ts';
 
@@ -71,7 +72,7 @@ const label = text(/^[A-Za-z0-9][A-Za-z0-9._ /:@+-]{0,127}$/, 'a text of [A-Za-z
 export const labels = z.record(name, label).describe('a mapping of texts');
 export const sentence = z.string().min(1).max(200).describe('a text of up to 200 characters');
 export const flag = z.boolean().describe('`true` or `false`');
-export const kind = z.enum(['human', 'service', 'agent']).describe('`human`, `service` or `agent`');
+export const kind = z.enum(KINDS).describe('`human`, `service` or `agent`');
 /** Sources of expressions, not anchored: a key's text has both inside it. */
 export const ENVIRONMENT = '[a-z][a-z0-9-]{0,31}';
 export const KEY_ID = '[a-z][a-z0-9]{5,31}';

@@ -5,12 +5,14 @@ import type { Document } from './documents.ts';
 import { type Known, refer } from './names.ts';
 import type { ApiKey } from './policy.ts';
 import { type Problems, show } from './problem.ts';
-import { parseDuration } from './quantity.ts';
-import type { AccessFile, KeysFile } from './schema.ts';
+import type { KeysFile } from './schema.ts';
 import type { Source } from './source.ts';
 
 export interface KeyContext {
-  readonly access: AccessFile;
+  /** Of this deployment. */
+  readonly environment: string;
+  /** Longest that a key may live; undefined: as long as it says. */
+  readonly ageMaxMs: number | undefined;
   readonly classes: Known;
   readonly problems: Problems;
   /** Whether an account is declared, or may stand undeclared below its customer. */
@@ -40,7 +42,7 @@ export function compileKeys(
 }
 
 function compileKey(id: string, entry: KeysFile[string], source: Source, context: KeyContext): ApiKey {
-  const { access, classes, problems } = context;
+  const { environment, ageMaxMs, classes, problems } = context;
   const createdMs = parseDay(entry.created) ?? 0;
   const lastMs = parseDay(entry.expires) ?? 0;
   if (lastMs < createdMs) {
@@ -50,18 +52,17 @@ function compileKey(id: string, entry: KeysFile[string], source: Source, context
     });
   }
   // Whoever shortens `age_max` must not be blocked by keys that are older: they end when it says.
-  const ageMax = access.credentials?.age_max;
-  const oldMs = ageMax === undefined ? Number.POSITIVE_INFINITY : createdMs + (parseDuration(ageMax) ?? 0);
-  const expiresMs = Math.min(lastMs + DAY_MS, oldMs);
-  if (lastMs > oldMs) {
+  const oldMs = createdMs + (ageMaxMs ?? Number.POSITIVE_INFINITY);
+  const endMs = lastMs + DAY_MS;
+  if (endMs > oldMs) {
     problems.report('credential-age', source.at([id, 'expires']), {
-      expected: `a day within \`age_max\` (${ageMax}) of \`${entry.created}\``,
+      expected: `a day within \`age_max\` (${ageMaxMs! / DAY_MS}d) of \`${entry.created}\``,
       found: `${show(entry.expires)}; the key ends earlier`,
     });
   }
-  if (entry.environment !== access.environment) {
+  if (entry.environment !== environment) {
     problems.report('credential-environment', source.at([id, 'environment']), {
-      expected: `\`${access.environment}\`, the environment of this deployment`,
+      expected: `\`${environment}\`, the environment of this deployment`,
       found: `${show(entry.environment)}; the key is refused here`,
     });
   }
@@ -80,7 +81,7 @@ function compileKey(id: string, entry: KeysFile[string], source: Source, context
     environment: entry.environment,
     owner: entry.owner,
     createdMs,
-    expiresMs,
+    expiresMs: Math.min(endMs, oldMs),
     revoked: entry.revoked ?? false,
     shared: entry.shared ?? false,
   });

@@ -179,11 +179,15 @@ export interface AccessRules {
   judge(question: AccessQuestion): AccessAnswer;
 }
 
+/** Who uses a credential. */
+export const KINDS = ['human', 'service', 'agent'] as const;
+export type Kind = (typeof KINDS)[number];
+
 export interface ApiKey extends KeyDigest {
   /** Public id: names the key in logs, ledger and limits. */
   readonly id: string;
   readonly account: string;
-  readonly kind: 'human' | 'service' | 'agent';
+  readonly kind: Kind;
   readonly class: string;
   readonly environment: string;
   readonly owner: string;
@@ -228,6 +232,8 @@ export interface Policy {
   readonly models: ModelCatalog;
   readonly access: AccessRules;
   readonly keys: ReadonlyMap<string, ApiKey>;
+  /** Longest that a key may live (`credentials.age_max`), ms; undefined: as long as it says. */
+  readonly keyAgeMaxMs: number | undefined;
   readonly prices: PriceTables;
   /** Hash of `prices`, 16 hex digits. */
   readonly priceVersion: string;

@@ -91,17 +91,20 @@ export class Problems {
     return this.#dropped;
   }
 
-  /** By file, line, column; errors before warnings at one place. */
   sorted(): readonly Problem[] {
-    return this.#found.toSorted(
-      (a, b) =>
-        compare(a.file, b.file) ||
-        a.line - b.line ||
-        a.column - b.column ||
-        compare(a.severity, b.severity) ||
-        compare(a.rule, b.rule),
-    );
+    return this.#found.toSorted(byPlace);
   }
+}
+
+/** The order of problems: by file, line, column; at one place errors before warnings. */
+export function byPlace(a: Problem, b: Problem): number {
+  return (
+    compare(a.file, b.file) ||
+    a.line - b.line ||
+    a.column - b.column ||
+    compare(a.severity, b.severity) ||
+    compare(a.rule, b.rule)
+  );
 }
 
 /** `file:line:column: error rule: text [controls]`, as compilers print it and editors read it. */

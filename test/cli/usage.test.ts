@@ -51,6 +51,11 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
       stderr: /Allowed choices are table, csv, json/,
     },
     {
+      args: ['report', '--ledger', LEDGER, '--format', 'csv', '--json'],
+      code: 2,
+      stderr: /^error: option '--json' cannot be used with option '--format <format>'/,
+    },
+    {
       args: ['report', '--ledger', LEDGER, '--account', 'acme/**'],
       code: 2,
       stderr: /^tollgate: `--account` takes a path like `acme\/search`, with all below it; got `acme\/\*\*`\n$/,
@@ -67,6 +72,21 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
     { args: ['explain', 'x', '--ledger', LEDGER, '--config', NONE], code: 2, stderr: /^tollgate: exactly one of / },
     { args: ['explain', 'x', '--ledger', NONE], code: 1, stderr: /^tollgate: there is no ledger at / },
     { args: ['explain', '--frob'], code: 2, stderr: /^error: unknown option '--frob'/ },
+    {
+      args: ['explain', '--key', 'x', '--ledger', LEDGER],
+      code: 2,
+      stderr: /^error: option '--ledger <file>' cannot be used with option '--key <id>'/,
+    },
+    {
+      args: ['explain', '--key', 'x', '--body', LEDGER, '--model', 'x'],
+      code: 2,
+      stderr: /^error: option '--body <file>' cannot be used with option '--model <name>'/,
+    },
+    {
+      args: ['explain', '--key', 'x', '--route', 'x', '--config', NONE],
+      code: 1,
+      stderr: /^tollgate: bundle `.* has problems/,
+    },
     { args: ['keys'], code: 2, stderr: /^Usage: tollgate keys / },
     {
       args: ['keys', 'create', '--config', NONE],
@@ -77,7 +97,7 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
     {
       args: ['keys', 'list', '--config', NONE],
       code: 1,
-      stderr: /^tollgate: `\/no\/such\/place` has problems; `tollgate check \/no\/such\/place` shows them\n$/,
+      stderr: /^tollgate: bundle `\/no\/such\/place` has problems; `tollgate check \/no\/such\/place` shows them\n$/,
     },
     { args: ['keys', 'revoke', '--config', NONE], code: 2, stderr: /^error: missing required argument 'id'/ },
     {

@@ -1,0 +1,113 @@
+import { mkdir } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import type * as z from 'zod';
+import { systemClock } from '../core/clock.ts';
+import { TollgateError } from '../core/errors.ts';
+import { mintApiKey } from '../identity/api-key.ts';
+import { digestText } from '../identity/digest.ts';
+import { appendKey, type KeyEntry, keyFileOf } from '../identity/key-file.ts';
+import { lifetimeOf } from '../identity/lifetime.ts';
+import { peppersOf } from '../identity/peppers.ts';
+import { loadBundle } from '../policy/bundle.ts';
+import { keysDirectory } from '../policy/directory.ts';
+import { environment, owner } from '../policy/forms.ts';
+import { KINDS, type Policy } from '../policy/policy.ts';
+import type { Settings } from '../policy/settings.ts';
+import { hasProblems } from './bundle.ts';
+
+interface CreateOptions {
+  readonly config: string;
+  readonly account: string;
+  readonly class: string;
+  readonly kind: KeyEntry['kind'];
+  readonly owner: string;
+  readonly expires?: string;
+  readonly env?: string;
+}
+
+/** `tollgate keys create`: the only command that ever sees a key; it prints it and keeps a digest. */
+export function createCommand(): Command {
+  return new Command('create')
+    .description('make a key: prints it once, and stores only its digest in keys/')
+    .requiredOption('--config <dir>', 'directory of the policy bundle')
+    .requiredOption('--account <path>', 'declared account that pays')
+    .requiredOption('--class <class>', 'class of traffic.yaml that the key is bound to')
+    .addOption(new Option('--kind <kind>', 'who uses it').choices(KINDS).makeOptionMandatory())
+    .requiredOption('--owner <email>', 'who answers for it')
+    .option(
+      '--expires <when>',
+      'days like 90d, or the last day like 2026-03-31; default: credentials.age_max of access.yaml',
+    )
+    .option('--env <name>', 'environment; default: that of access.yaml')
+    .addHelpText(
+      'after',
+      '\nThe key is the only line on stdout; what is said about it goes to stderr. `tollgate serve` knows it once it is started again.\n\nExample:\n  tollgate keys create --config ./bundle --account acme/search --class interactive --kind service --owner search@acme.example --expires 90d',
+    )
+    .action(create);
+}
+
+async function create(options: CreateOptions): Promise<void> {
+  const { policy, settings } = await soundBundle(options.config);
+  const lifetime = lifetimeOf(systemClock.nowMs(), { asked: options.expires, ageMaxMs: policy.keyAgeMaxMs });
+  if ('text' in lifetime) throw new TollgateError('usage', lifetime.text);
+  assertKnown(options, policy);
+  const peppers = peppersOf(settings.peppers);
+  if (peppers.newest === undefined) throw noPepper(options.config);
+
+  const minted = mintApiKey(options.env ?? policy.environment);
+  const keysDir = keysDirectory(options.config);
+  // Where it cannot be made, appending says so.
+  await mkdir(keysDir, { recursive: true }).catch(() => undefined);
+  const file = keyFileOf(keysDir, options.account);
+  await appendKey(file, minted.id, {
+    account: options.account,
+    digest: digestText(minted.key, peppers),
+    kind: options.kind,
+    class: options.class,
+    environment: minted.environment,
+    owner: options.owner,
+    ...lifetime,
+  });
+  process.stdout.write(`${minted.key}\n`);
+  const elsewhere =
+    minted.environment === policy.environment
+      ? ''
+      : `it is for environment ${minted.environment} and refused in ${policy.environment}, this bundle's own\n`;
+  process.stderr.write(
+    `key ${minted.id} for ${options.account}, valid to the end of ${lifetime.expires} (UTC), is in ${file}; it is shown this once\n${elsewhere}`,
+  );
+}
+
+/** Throws where the bundle has errors: a key would be made for names that mean nothing. */
+async function soundBundle(dir: string): Promise<{ policy: Policy; settings: Settings }> {
+  const { policy, settings, problems } = await loadBundle(dir);
+  if (problems.some(({ rule }) => rule === 'secret-file')) throw noPepper(dir);
+  if (policy === undefined || settings === undefined) throw hasProblems(dir);
+  return { policy, settings };
+}
+
+function noPepper(dir: string): TollgateError {
+  return new TollgateError(
+    'settings_invalid',
+    `tollgate.yaml of \`${dir}\` names no pepper file that can be used; make one with \`tollgate keys pepper ${dir}/pepper-v1\` and name it there: \`peppers: { v1: pepper-v1 }\``,
+  );
+}
+
+function assertKnown(options: CreateOptions, policy: Policy): void {
+  if (policy.account(options.account)?.declared !== true) {
+    throw new TollgateError('usage', `expected an account that accounts/ declares, found \`${options.account}\``);
+  }
+  if (!policy.classes.includes(options.class)) {
+    throw new TollgateError(
+      'usage',
+      `expected one of the classes \`${policy.classes.join('`, `')}\`, found \`${options.class}\``,
+    );
+  }
+  assertForm(options.owner, owner);
+  if (options.env !== undefined) assertForm(options.env, environment);
+}
+
+function assertForm(text: string, form: z.ZodType): void {
+  if (form.safeParse(text).success) return;
+  throw new TollgateError('usage', `expected ${form.description}, found \`${text}\``);
+}
