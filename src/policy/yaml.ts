@@ -186,7 +186,8 @@ class Reader {
         continue;
       }
       const inner = [...path, name];
-      if (name === '<<') this.report('yaml-feature', at, path, { text: 'merge keys are not allowed' });
+      if (isSecret(name)) this.report('secret-inline', at, path, { text: SECRET });
+      else if (name === '<<') this.report('yaml-feature', at, path, { text: 'merge keys are not allowed' });
       else if (RESERVED.has(name) || FORBIDDEN_IN_VALUE.test(name)) {
         this.report('key-unknown', at, path, { text: `key ${show(name)} is not allowed anywhere` });
       } else if (spots.has(name)) {
@@ -219,9 +220,7 @@ class Reader {
       if (FORBIDDEN_IN_VALUE.test(value)) {
         this.report('file-encoding', offset, path, { text: 'expected visible text on one line' });
       } else if (isSecret(value)) {
-        this.report('secret-inline', offset, path, {
-          text: 'expected a digest or the name of a file, found what looks like a secret',
-        });
+        this.report('secret-inline', offset, path, { text: SECRET });
       }
       return value;
     }
@@ -266,11 +265,9 @@ function isDecorated(node: unknown): boolean {
   return anchor !== undefined || tag !== undefined;
 }
 
-/** Keys of ours and of providers, and PEM private keys. Digests and file names are neither. */
+const SECRET = 'expected a digest, an id or the name of a file, found what looks like a secret';
+
+/** Keys of ours and of providers and PEM private keys, wherever they stand in a text. Digests and file names are neither. */
 function isSecret(text: string): boolean {
-  return (
-    /^tg_[a-z0-9-]+_[a-z0-9]+_[A-Za-z0-9]{20,}$/.test(text) ||
-    /^sk-[A-Za-z0-9_-]{20,}$/.test(text) ||
-    text.includes('PRIVATE KEY-----')
-  );
+  return /\btg_[a-z0-9-]{1,64}_[a-z0-9]{1,64}_[A-Za-z0-9]{20}|\bsk-[A-Za-z0-9_-]{20}|PRIVATE KEY-----/.test(text);
 }

@@ -175,7 +175,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'traffic.yaml:3:3: error route-dialect: `routes.chat`: missing key `dialect`: a route has one, unless it says `metered: false` [PR.PS-01]',
   ],
   'secret-inline': [
-    'keys/search.yaml:1:40: error secret-inline: `k7f3q2.digest`: expected a digest or the name of a file, found what looks like a secret [PR.AA-01, PR.DS-01, NHI2]',
+    'keys/search.yaml:1:40: error secret-inline: `k7f3q2.digest`: expected a digest, an id or the name of a file, found what looks like a secret [PR.AA-01, PR.DS-01, NHI2]',
   ],
   'settings-address': [
     'tollgate.yaml:1:17: error value-wrong: `listen.check`: expected an address like `127.0.0.1:18080`, `[::1]:18080` or `unix:run/check.sock`, found `127.0.0.1` [PR.PS-01]',

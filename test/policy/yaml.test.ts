@@ -82,6 +82,32 @@ test('what YAML allows and a bundle does not', () => {
   }
 });
 
+test('what looks like a secret is refused wherever it stands, and not repeated', () => {
+  const KEY = `tg_prod_k7f3q2abcdef_${'Ab1'.repeat(12)}`;
+  const rows: readonly [text: string, at: string][] = [
+    [`a: ${KEY}\n`, '1:4'],
+    [`a: "Bearer ${KEY}"\n`, '1:4'],
+    [`${KEY}: {account: acme}\n`, '1:1'],
+    [`a: {b: [x, ${KEY}]}\n`, '1:12'],
+    [`a: sk-proj-${'x'.repeat(30)}\n`, '1:4'],
+    ['a: "-----BEGIN PRIVATE KEY-----"\n', '1:4'],
+  ];
+  for (const [index, [text, at]] of rows.entries()) {
+    const problems = new Problems();
+    parseSource('x.yaml', Buffer.from(text), problems);
+    const told = problems.sorted();
+    assert.deepEqual(
+      told.map(({ line, column, rule }) => `${line}:${column} ${rule}`),
+      [`${at} secret-inline`],
+      `row ${index}`,
+    );
+    assert.doesNotMatch(JSON.stringify(told), /Ab1Ab1|xxxx/);
+  }
+  for (const text of ['a: task-force-of-twenty-or-more-letters', 'a: tg_prod_k7f3q2abcdef', 'a: hmac-sha256:v1:AAEC']) {
+    assert.deepEqual(parse(text).found, []);
+  }
+});
+
 test('aliases cannot grow, sizes are bounded, bytes must be UTF-8', () => {
   const laughs = `a: &a [x, x]\nb: &b [${'*a, '.repeat(9)}*a]\nc: [${'*b, '.repeat(9)}*b]\n`;
   assert.equal(parse(laughs).source, undefined);
