@@ -10,6 +10,9 @@ const reader = new BodyReader({
   nested: undefined,
   wholes: ['tools', 'output_config', 'output_format'],
   media: ['source'],
+  messages: 'messages',
+  contents: ['content'],
+  prompts: undefined,
   caching: ['cache_control'],
   toolModel: 'model',
 });

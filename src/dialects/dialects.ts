@@ -3,9 +3,15 @@ import { anthropicMessages } from './anthropic-messages.ts';
 import type { Dialect, ErrorAnswer, Problem } from './dialect.ts';
 import { codeOf, rowOf } from './errors.ts';
 import { openaiChat } from './openai-chat.ts';
+import { openaiCompletions } from './openai-completions.ts';
+import { openaiEmbeddings } from './openai-embeddings.ts';
+import { openaiResponses } from './openai-responses.ts';
 
 const DIALECTS: ReadonlyMap<string, Dialect> = new Map(
-  [openaiChat, anthropicMessages].map((dialect) => [dialect.name, dialect]),
+  [openaiChat, openaiResponses, openaiEmbeddings, openaiCompletions, anthropicMessages].map((dialect) => [
+    dialect.name,
+    dialect,
+  ]),
 );
 
 /** The dialect of a route; undefined: the route has none, or it is not built. */

@@ -6,7 +6,7 @@ import type { KeyName } from './keys.ts';
 import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scanner.ts';
 
 /** Largest cap or count that is accepted (reference/faults-and-bad-input.md H21). */
-const COUNT_MAX = 10_000_000;
+export const COUNT_MAX = 10_000_000;
 
 const MODEL = /^[A-Za-z0-9._:/@-]{1,128}$/;
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;

@@ -4,8 +4,9 @@
  * tools and schemas; base64 media are not text, but only where a provider reads them as media: a data URI in prose is
  * prose.
  */
-import { ARRAY_LEVEL, KEY, type KeyName, keySet } from './keys.ts';
-import { DEPTH_MAX, OBJECT, type ValueKind } from './scanner.ts';
+import { ARRAY_LEVEL, KEY, type KeyName, keySet, OTHER_KEY } from './keys.ts';
+import { ARRAY, DEPTH_MAX, OBJECT, type ValueKind } from './scanner.ts';
+import { skipSpace } from './tokens.ts';
 
 /** UTF-8 bytes per token, times ten: observed 3.4 (code) to 4.4 (English, JSON); below both, so that it rounds up. */
 const TEXT_BYTES_PER_TEN_TOKENS = 33;
@@ -17,24 +18,41 @@ const DOCUMENT_BYTES_PER_TOKEN = 32;
 /** Base64 bytes of audio per token: 10 tokens and, at 64 kbit/s, about 10 KB per second. */
 const AUDIO_BYTES_PER_TOKEN = 1000;
 
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
+
 /** What the meter needs to know of a dialect. */
 export interface InputShape {
   /** Members of the root whose whole JSON is input (tools, schemas). */
   readonly wholes: readonly KeyName[];
   /** Members of a content part that hold media. */
   readonly media: readonly KeyName[];
+  /** The member of the root that lists messages, and the members of a message that list content parts. */
+  readonly messages: KeyName | undefined;
+  readonly contents: readonly KeyName[];
+  /** The member of the root that is a text, the tokens of one, or a list of either: each a prompt of its own. */
+  readonly prompts: KeyName | undefined;
 }
 
 export class InputMeter {
   readonly #path: Uint8Array;
   readonly #isWhole: Uint8Array;
   readonly #isMedia: Uint8Array;
+  readonly #messagesId: number;
+  readonly #isContents: Uint8Array;
+  readonly #promptsId: number;
   #body: Uint8Array = new Uint8Array(0);
   #textBytes = 0;
   #messages = 0;
   #media = 0;
   #documentBytes = 0;
   #audioBytes = 0;
+  #promptTokens = 0;
+  #prompts = 0;
+  /** Where the list of prompts, or the one of tokens inside it, begins; by depth, 1 and 2. */
+  readonly #listStart = [0, 0, 0];
   /** Depth and start of the value that is being counted as a whole; 0: none. */
   #wholeDepth = 0;
   #wholeStart = 0;
@@ -48,6 +66,9 @@ export class InputMeter {
     this.#path = path;
     this.#isWhole = keySet(shape.wholes);
     this.#isMedia = keySet(shape.media);
+    this.#messagesId = shape.messages === undefined ? OTHER_KEY : KEY[shape.messages];
+    this.#isContents = keySet(shape.contents);
+    this.#promptsId = shape.prompts === undefined ? OTHER_KEY : KEY[shape.prompts];
   }
 
   reset(body: Uint8Array): void {
@@ -57,7 +78,14 @@ export class InputMeter {
     this.#media = 0;
     this.#documentBytes = 0;
     this.#audioBytes = 0;
+    this.#promptTokens = 0;
+    this.#prompts = 0;
     this.#wholeDepth = 0;
+  }
+
+  /** Prompts that a list of them holds, each answered on its own; at least 1. */
+  prompts(): number {
+    return Math.max(1, this.#prompts);
   }
 
   /** Estimated input tokens, at least 1. */
@@ -66,7 +94,7 @@ export class InputMeter {
     const documents = Math.ceil(this.#documentBytes / DOCUMENT_BYTES_PER_TOKEN);
     const audio = Math.ceil(this.#audioBytes / AUDIO_BYTES_PER_TOKEN);
     const media = this.#media * TOKENS_PER_MEDIUM + documents + audio;
-    return Math.max(1, text + this.#messages * TOKENS_PER_MESSAGE + media);
+    return Math.max(1, text + this.#promptTokens + this.#messages * TOKENS_PER_MESSAGE + media);
   }
 
   key(depth: number, id: number): void {
@@ -77,16 +105,20 @@ export class InputMeter {
     if (this.#wholeDepth !== 0) return;
     if (depth > 5 && this.#isMedia[this.#path[depth - 1]!] === 1 && this.#isPart(depth - 1)) {
       this.#mediaString(depth, start, textBytes);
+    } else if (depth >= 5 && this.#isMedia[this.#path[depth]!] === 1 && this.#isPart(depth)) {
+      this.#partString(depth, start, textBytes);
     } else {
       this.#textBytes += textBytes;
+      if (depth === 2 && this.#isPrompts(depth)) this.#prompts++;
     }
   }
 
   open(depth: number, kind: ValueKind, at: number): void {
     if (this.#wholeDepth !== 0 || depth === 0) return;
+    if (depth <= 2 && this.#isPrompts(depth)) this.#listStart[depth] = kind === ARRAY ? at : -1;
     const id = this.#path[depth]!;
     if (id === ARRAY_LEVEL) {
-      if (depth === 2 && kind === OBJECT && this.#path[1] === KEY.messages) this.#messages++;
+      if (depth === 2 && kind === OBJECT && this.#path[1] === this.#messagesId) this.#messages++;
       return;
     }
     if (depth === 1 ? this.#isWhole[id] === 1 : id === KEY.input && this.#isPart(depth)) {
@@ -106,7 +138,28 @@ export class InputMeter {
       this.#wholeDepth = 0;
     } else if (this.#path[depth] === KEY.source && this.#isMedia[KEY.source] === 1 && this.#isPart(depth)) {
       this.#closeSource(depth + 1);
+    } else if (depth <= 2 && this.#isPrompts(depth) && this.#listStart[depth]! >= 0) {
+      this.#closePrompts(depth, end);
     }
+  }
+
+  /** Whether the value at `depth` is the member of prompts, or an element of it. */
+  #isPrompts(depth: number): boolean {
+    const path = this.#path;
+    if (this.#promptsId === OTHER_KEY || path[1] !== this.#promptsId) return false;
+    return depth === 1 || (depth === 2 && path[2] === ARRAY_LEVEL);
+  }
+
+  /** A list that begins with a number is one prompt of as many tokens as it has commas, and one. */
+  #closePrompts(depth: number, end: number): void {
+    const start = this.#listStart[depth]!;
+    const first = this.#body[skipSpace(this.#body, start + 1)]!;
+    const isTokens = first === MINUS || (first >= ZERO && first <= NINE);
+    if (isTokens) {
+      this.#promptTokens++;
+      for (let at = start; at < end; at++) if (this.#body[at] === COMMA) this.#promptTokens++;
+    }
+    if (isTokens || depth === 2) this.#prompts++;
   }
 
   /** `data` was text after all unless its `source` said base64 and nothing else. */
@@ -115,6 +168,14 @@ export class InputMeter {
     if (this.#sourceType[depth] !== 1) this.#textBytes += bytes;
     else if (this.#isImage[depth] === 0) this.#documentBytes += bytes;
     this.#dataBytes[depth] = 0;
+  }
+
+  /** A content part that names its medium by one string, as those of OpenAI's responses do. */
+  #partString(depth: number, start: number, textBytes: number): void {
+    const id = this.#path[depth]!;
+    if (id === KEY.image_url && this.#startsWith(start, 'data:')) return;
+    if (id === KEY.file_data) this.#documentBytes += textBytes;
+    else this.#textBytes += textBytes;
   }
 
   /** A string directly inside the medium of a content part. */
@@ -145,17 +206,17 @@ export class InputMeter {
   }
 
   /**
-   * Whether the object at `depth` is a content part: `messages[].content[]`, or one inside a part, as in tool results
-   * (`content[].content[]`) and documents (`content[].source.content[]`).
+   * Whether the object at `depth` is a content part: `messages[].content[]` in the dialect's own words, or one inside a
+   * part, as in tool results (`content[].content[]`) and documents (`content[].source.content[]`).
    */
   #isPart(depth: number): boolean {
     const path = this.#path;
-    if (depth < 5 || path[1] !== KEY.messages || path[2] !== ARRAY_LEVEL) return false;
-    if (path[3] !== KEY.content || path[4] !== ARRAY_LEVEL) return false;
+    if (depth < 5 || path[1] !== this.#messagesId || path[2] !== ARRAY_LEVEL) return false;
+    if (this.#isContents[path[3]!] !== 1 || path[4] !== ARRAY_LEVEL) return false;
     let level = 5;
     while (level < depth) {
       if (path[level] === KEY.source) level++;
-      if (level + 1 >= depth || path[level] !== KEY.content || path[level + 1] !== ARRAY_LEVEL) return false;
+      if (level + 1 >= depth || this.#isContents[path[level]!] !== 1 || path[level + 1] !== ARRAY_LEVEL) return false;
       level += 2;
     }
     return level === depth;

@@ -35,6 +35,13 @@ const NAMES = [
   'cache_control',
   'prompt_cache_options',
   'prompt_cache_breakpoint',
+  'prompt',
+  'max_output_tokens',
+  'previous_response_id',
+  'conversation',
+  'background',
+  'output',
+  'text',
 ] as const;
 
 export type KeyName = (typeof NAMES)[number];

@@ -1,4 +1,5 @@
 /** OpenAI's chat completions, and what speaks like them. */
+import { openaiOutputTokens } from './answer-bytes.ts';
 import { BodyReader } from './body-reader.ts';
 import { type BodyFacts, type BodyFault, type Dialect, isFault } from './dialect.ts';
 import { openaiError } from './errors.ts';
@@ -25,13 +26,12 @@ const reader = new BodyReader({
   nested: { parent: 'stream_options', names: ['include_usage'] },
   wholes: ['tools', 'functions', 'response_format'],
   media: ['image_url', 'file', 'input_audio'],
+  messages: 'messages',
+  contents: ['content'],
+  prompts: undefined,
   caching: ['prompt_cache_options', 'prompt_cache_breakpoint'],
   toolModel: undefined,
 });
-
-/** Bytes of answer per token; with `max`, so that an estimate is rather too high. Streams wrap each token in a chunk of its own. */
-const ANSWER_BYTES_PER_TOKEN = 3.3;
-const CHUNK_BYTES_PER_TOKEN = 200;
 
 function factsOf(body: Uint8Array): BodyFacts | BodyFault {
   const common = readCommon(reader, body);
@@ -65,6 +65,6 @@ export const openaiChat: Dialect = {
   name: 'openai-chat',
   read: (body) => reader.read(body, factsOf),
   usage: openaiUsage,
-  outputTokens: (bytes, { stream }) => Math.ceil(bytes / (stream ? CHUNK_BYTES_PER_TOKEN : ANSWER_BYTES_PER_TOKEN)),
+  outputTokens: openaiOutputTokens,
   error: openaiError,
 };

@@ -24,6 +24,9 @@ export const JSON_RULES = [
   { selectors: ['usage', 'completion_tokens_details', 'reasoning_tokens'], key: 'reasoning_tokens' },
   { selectors: ['usage', 'input_tokens'], key: 'input_tokens' },
   { selectors: ['usage', 'output_tokens'], key: 'output_tokens' },
+  { selectors: ['usage', 'input_tokens_details', 'cached_tokens'], key: 'cached_tokens' },
+  { selectors: ['usage', 'input_tokens_details', 'cache_write_tokens'], key: 'cache_write_tokens' },
+  { selectors: ['usage', 'output_tokens_details', 'reasoning_tokens'], key: 'reasoning_tokens' },
   { selectors: ['usage', 'cache_read_input_tokens'], key: 'cache_read_input_tokens' },
   { selectors: ['usage', 'cache_creation_input_tokens'], key: 'cache_creation_input_tokens' },
   { selectors: ['usage', 'cache_creation', 'ephemeral_5m_input_tokens'], key: 'cache_5m_tokens' },
@@ -36,4 +39,6 @@ export const SSE_RULES = [
   { selectors: ['message', 'model'], key: 'model' },
   { selectors: ['usage'], key: 'sse_usage' },
   { selectors: ['message', 'usage'], key: 'sse_message_usage' },
+  { selectors: ['response', 'model'], key: 'model' },
+  { selectors: ['response', 'usage'], key: 'sse_response_usage' },
 ] as const satisfies readonly UsageRule[];

@@ -1,6 +1,7 @@
 /**
  * Usage as providers report it, from what Envoy's filters wrote (usage-rules.ts), normalised into disjoint token
- * classes. OpenAI's prompt_tokens include caches, Anthropic's input_tokens exclude them (reference/domain.md 2.2).
+ * classes. OpenAI's prompt_tokens and input_tokens include caches, Anthropic's input_tokens exclude them: it is the dialect
+ * that knows, never the key (reference/domain.md 2.2).
  *
  * A value that cannot be a count of tokens, or counts that contradict one another, make the whole report `faulty`: it
  * is not settled in part. A member that is null or absent is 0, but for the two that every report has.
@@ -21,48 +22,82 @@ const MODEL_CHARACTERS_MAX = 256;
 
 /** prompt_tokens, completion_tokens and their details, from a JSON answer or a stream's last chunk. */
 export function openaiUsage(fields: UsageFields): ReportedUsage {
+  return inclusiveUsage(fields, PROMPT_TOKENS);
+}
+
+/** The same of an API that has no output: `completion_tokens` is absent, or 0. */
+export function embeddingsUsage(fields: UsageFields): ReportedUsage {
+  return inclusiveUsage(fields, { ...PROMPT_TOKENS, outputDefault: 0 });
+}
+
+/** input_tokens and output_tokens with caches and reasoning inside them, unlike Anthropic's of the same names. */
+export function responsesUsage(fields: UsageFields): ReportedUsage {
+  return inclusiveUsage(fields, {
+    input: 'input_tokens',
+    output: 'output_tokens',
+    stream: 'sse_response_usage',
+    outputDefault: undefined,
+  });
+}
+
+/** Where an API of OpenAI's says what it counted. `outputDefault`: the output of a report that does not name any. */
+interface InclusiveNames {
+  readonly input: 'prompt_tokens' | 'input_tokens';
+  readonly output: 'completion_tokens' | 'output_tokens';
+  readonly stream: 'sse_usage' | 'sse_response_usage';
+  readonly outputDefault: 0 | undefined;
+}
+
+const PROMPT_TOKENS: InclusiveNames = {
+  input: 'prompt_tokens',
+  output: 'completion_tokens',
+  stream: 'sse_usage',
+  outputDefault: undefined,
+};
+
+function inclusiveUsage(fields: UsageFields, names: InclusiveNames): ReportedUsage {
   const model = modelOf(fields);
-  const stream = jsonOf(fields, 'sse_usage');
+  const stream = jsonOf(fields, names.stream);
   if (stream === FAULTY) return { model, quantities: undefined, faulty: true };
-  const counts: OpenaiCounts =
+  const counts: InclusiveCounts =
     stream === undefined
       ? {
-          prompt: field(fields, 'prompt_tokens'),
-          completion: field(fields, 'completion_tokens'),
+          input: field(fields, names.input),
+          output: field(fields, names.output),
           cached: field(fields, 'cached_tokens'),
           written: field(fields, 'cache_write_tokens'),
           reasoning: field(fields, 'reasoning_tokens'),
         }
       : {
-          prompt: member(stream, 'prompt_tokens'),
-          completion: member(stream, 'completion_tokens'),
-          cached: member(stream, 'prompt_tokens_details', 'cached_tokens'),
-          written: member(stream, 'prompt_tokens_details', 'cache_write_tokens'),
-          reasoning: member(stream, 'completion_tokens_details', 'reasoning_tokens'),
+          input: member(stream, names.input),
+          output: member(stream, names.output),
+          cached: member(stream, `${names.input}_details`, 'cached_tokens'),
+          written: member(stream, `${names.input}_details`, 'cache_write_tokens'),
+          reasoning: member(stream, `${names.output}_details`, 'reasoning_tokens'),
         };
   if (stream === undefined && Object.values(counts).every((count) => count === undefined)) {
     return { model, quantities: undefined, faulty: false };
   }
-  return reported(model, openaiQuantities(counts));
+  return reported(model, inclusiveQuantities({ ...counts, output: counts.output ?? names.outputDefault }));
 }
 
-type OpenaiCounts = Readonly<Record<'prompt' | 'completion' | 'cached' | 'written' | 'reasoning', Count>>;
+type InclusiveCounts = Readonly<Record<'input' | 'output' | 'cached' | 'written' | 'reasoning', Count>>;
 
-function openaiQuantities(counts: OpenaiCounts): Quantities | undefined {
-  const { prompt, completion } = counts;
+function inclusiveQuantities(counts: InclusiveCounts): Quantities | undefined {
+  const { input, output } = counts;
   const cached = counts.cached ?? 0;
   const written = counts.written ?? 0;
   const reasoning = counts.reasoning ?? 0;
-  if (typeof prompt !== 'number' || typeof completion !== 'number') return undefined;
+  if (typeof input !== 'number' || typeof output !== 'number') return undefined;
   if (cached === FAULTY || written === FAULTY || reasoning === FAULTY) return undefined;
-  if (cached + written > prompt || reasoning > completion) return undefined;
+  if (cached + written > input || reasoning > output) return undefined;
   return {
     ...NO_QUANTITIES,
-    input: prompt - cached - written,
+    input: input - cached - written,
     cache_read: cached,
     // OpenAI has one class of cache writes; it is booked under the shorter lifetime.
     cache_write_5m: written,
-    output: completion,
+    output,
     reasoning,
   };
 }

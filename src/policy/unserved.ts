@@ -2,7 +2,13 @@
 import type { Documents } from './documents.ts';
 import type { DialectName } from './policy.ts';
 
-const SERVED: ReadonlySet<DialectName> = new Set(['openai-chat', 'anthropic-messages']);
+const SERVED: ReadonlySet<DialectName> = new Set([
+  'openai-chat',
+  'openai-responses',
+  'openai-embeddings',
+  'openai-completions',
+  'anthropic-messages',
+]);
 
 /** One sentence for each thing that `documents` asks for in vain; `serve` warns of them. */
 export function unserved({ access, traffic }: Pick<Documents, 'access' | 'traffic'>): readonly string[] {

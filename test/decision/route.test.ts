@@ -72,9 +72,8 @@ const ROWS: readonly [n: number, asked: Asked, expected: string][] = [
   // Other headers that would override method or path are not read.
   [52, { method: 'GET', path: CHAT, headers: [['x-http-method-override', 'POST']] }, UNKNOWN],
   [53, { path: '/nowhere', headers: [['x-original-url', CHAT]] }, UNKNOWN],
-  // A dialect that is not built is no route.
-  [54, { path: '/v1/responses' }, UNKNOWN],
-  [55, { path: '/v1/responses', routeName: 'answers' }, UNKNOWN],
+  [54, { path: '/v1/responses' }, 'answers'],
+  [55, { path: '/v1/responses', routeName: 'chat' }, UNKNOWN],
 ];
 
 for (const [n, asked, expected] of ROWS) {

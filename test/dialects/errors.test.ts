@@ -10,6 +10,9 @@ import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
 import type { Dialect, ErrorAnswer, Problem } from '../../src/dialects/dialect.ts';
 import { dialect, problemJson } from '../../src/dialects/dialects.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
+import { openaiCompletions } from '../../src/dialects/openai-completions.ts';
+import { openaiEmbeddings } from '../../src/dialects/openai-embeddings.ts';
+import { openaiResponses } from '../../src/dialects/openai-responses.ts';
 
 const DECISION = 'abcdefgh-019a0000-0000-7000-8000-000000000000';
 
@@ -142,6 +145,25 @@ describe('refusals through the official SDKs', () => {
       });
     });
 
+    it(`openai's other APIs read ${reason}${limitUnit === undefined ? '' : ` of ${limitUnit}`}`, async () => {
+      const client = new OpenAI({ apiKey: 'x', baseURL: `${baseURL}/v1`, maxRetries: 0 });
+      const calls: readonly (readonly [Dialect, () => Promise<unknown>])[] = [
+        [openaiCompletions, () => client.completions.create({ model: 'm', prompt: 'p' })],
+        [openaiEmbeddings, () => client.embeddings.create({ model: 'm', input: 'p' })],
+        [openaiResponses, () => client.responses.create({ model: 'm', input: 'p', stream: true })],
+      ];
+      const [errorClass, status, type, code, param] = openai;
+      for (const [spoken, call] of calls) {
+        answer = spoken.error(asked);
+        await assert.rejects(call, (error: unknown) => {
+          assert.ok(error instanceof OpenAI.APIError);
+          assert.equal(error.constructor, errorClass);
+          assert.deepEqual([error.status, error.type, error.code, error.param], [status, type, code, param]);
+          return true;
+        });
+      }
+    });
+
     it(`anthropic reads ${reason}${limitUnit === undefined ? '' : ` of ${limitUnit}`}`, async () => {
       answer = anthropicMessages.error(asked);
       const client = new Anthropic({ apiKey: 'x', baseURL, maxRetries: 0 });
@@ -212,7 +234,10 @@ describe('table of dialects', () => {
   const ROWS_BY_NAME: readonly (readonly [string | undefined, Dialect | undefined])[] = [
     ['openai-chat', openaiChat],
     ['anthropic-messages', anthropicMessages],
-    ['openai-embeddings', undefined],
+    ['openai-completions', openaiCompletions],
+    ['openai-embeddings', openaiEmbeddings],
+    ['openai-responses', openaiResponses],
+    ['gemini', undefined],
     ['', undefined],
     ['__proto__', undefined],
     ['constructor', undefined],

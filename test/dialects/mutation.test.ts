@@ -5,6 +5,9 @@ import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
 import { type BodyFacts, type Dialect, isFault } from '../../src/dialects/dialect.ts';
 import { modelEdit, sortEdits } from '../../src/dialects/edits.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
+import { openaiCompletions } from '../../src/dialects/openai-completions.ts';
+import { openaiEmbeddings } from '../../src/dialects/openai-embeddings.ts';
+import { openaiResponses } from '../../src/dialects/openai-responses.ts';
 import { applyEdits } from '../support/apply-edits.ts';
 import { bytes, CAREFUL_BODY } from './bodies.ts';
 
@@ -14,6 +17,9 @@ const SEEDS: readonly Buffer[] = [
   '{"max_tokens":1024,"model":"claude-opus-5","stream":false,"tools":[{"name":"t"}],"system":"\\u00fc"}',
   '{"m\\u006fdel":"m\\u002d1","stream":null,"max_tokens":null,"best_of":3,"x":[1.5e-3,-0,true]}',
   '{"model":"m","max_tokens":10000000,"messages":[{"content":[{"source":{"type":"base64","data":"AA"}}]}]}',
+  '{"model":"m","input":[{"role":"user","content":"hi"}],"stream":true,"max_output_tokens":9,"background":false}',
+  '{"prompt":["a","b,c",[1,2]],"model":"m","n":2,"best_of":3,"max_tokens":5,"stream":true}',
+  '{"input":[[1,2],[3]],"model":"m"}',
   CAREFUL_BODY,
 ].map(bytes);
 
@@ -24,6 +30,9 @@ const PIECES: readonly Buffer[] = [
   '"stream":true,',
   ',"stream":false',
   '"max_tokens":5,',
+  '"max_output_tokens":5,',
+  '"background":true,',
+  '"prompt":"x",',
   '"\\u006d',
   '\\',
   '"',
@@ -78,6 +87,47 @@ interface Json {
   readonly n?: unknown;
   readonly best_of?: unknown;
   readonly stream_options?: object | null;
+  readonly max_output_tokens?: unknown;
+  readonly background?: unknown;
+  readonly prompt?: unknown;
+}
+
+/** What each dialect may make of a body that any parser reads as `json`. */
+const CHECKS: ReadonlyMap<Dialect, (facts: BodyFacts, json: Json) => void> = new Map([
+  [
+    openaiChat,
+    (facts: BodyFacts, json: Json) => {
+      assert.equal(facts.outputCap, capOf(json));
+      assert.equal(facts.choices, choicesOf(json));
+    },
+  ],
+  [anthropicMessages, (facts: BodyFacts, json: Json) => assert.equal(facts.outputCap, json.max_tokens)],
+  [
+    openaiCompletions,
+    (facts: BodyFacts, json: Json) => {
+      assert.equal(facts.outputCap, json.max_tokens === undefined ? 16 : (json.max_tokens ?? undefined));
+      assert.equal(facts.choices, choicesOf(json) * promptsOf(json.prompt));
+    },
+  ],
+  [
+    openaiResponses,
+    (facts: BodyFacts, json: Json) => {
+      assert.equal(facts.outputCap, json.max_output_tokens ?? undefined);
+      assert.notEqual(json.background, true);
+    },
+  ],
+  [openaiEmbeddings, (facts: BodyFacts) => assert.equal(facts.outputCap, 0)],
+]);
+
+function choicesOf(json: Json): number {
+  return Math.max(Number(json.n ?? 1), Number(json.best_of ?? 1), 1);
+}
+
+/** Texts and lists of a list; a list that begins with a number is one prompt of tokens, beside its texts and lists. */
+function promptsOf(prompt: unknown): number {
+  if (!Array.isArray(prompt)) return 1;
+  const tokens = typeof prompt[0] === 'number' ? 1 : 0;
+  return Math.max(1, tokens + prompt.filter((each) => typeof each === 'string' || Array.isArray(each)).length);
 }
 
 /** What any parser reads of a decision value. */
@@ -89,13 +139,8 @@ function capOf(json: Json): number | undefined {
 function checkFacts(dialect: Dialect, body: Buffer, facts: BodyFacts): void {
   const json = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body)) as Json;
   assert.equal(facts.model, json.model);
-  assert.equal(facts.stream, json.stream === true);
-  if (dialect === openaiChat) {
-    assert.equal(facts.outputCap, capOf(json));
-    assert.equal(facts.choices, Math.max(Number(json.n ?? 1), Number(json.best_of ?? 1), 1));
-  } else {
-    assert.equal(facts.outputCap, json.max_tokens);
-  }
+  assert.equal(facts.stream, json.stream === true && dialect !== openaiEmbeddings);
+  CHECKS.get(dialect)?.(facts, json);
   const names = Object.keys(json).map((name) => name.toLowerCase());
   assert.equal(names.filter((name) => name === 'model').length, 1);
 
@@ -111,7 +156,7 @@ describe('mutated bodies', () => {
     let accepted = 0;
     const bodies = fc.tuple(fc.constantFrom(...SEEDS), fc.array(mutation, { minLength: 0, maxLength: 3 }));
     fc.assert(
-      fc.property(bodies, fc.constantFrom(openaiChat, anthropicMessages), ([seed, mutations], dialect) => {
+      fc.property(bodies, fc.constantFrom(...CHECKS.keys()), ([seed, mutations], dialect) => {
         const body = mutated(seed, mutations);
         const facts = dialect.read(body);
         if (isFault(facts)) return;

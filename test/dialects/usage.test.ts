@@ -5,6 +5,9 @@ import { inputTokens, type Meter, NO_QUANTITIES, totalTokens } from '../../src/c
 import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
 import type { Dialect, UsageFields } from '../../src/dialects/dialect.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
+import { openaiCompletions } from '../../src/dialects/openai-completions.ts';
+import { openaiEmbeddings } from '../../src/dialects/openai-embeddings.ts';
+import { openaiResponses } from '../../src/dialects/openai-responses.ts';
 
 type Fields = Readonly<Record<string, string | number>>;
 type Expected = Partial<Record<Meter, number>> | 'none' | 'faulty';
@@ -164,6 +167,53 @@ const ANTHROPIC: readonly (readonly [number, Fields, Expected])[] = [
   [31, { prompt_tokens: 10, completion_tokens: 5 }, 'none'],
 ];
 
+const EMBEDDINGS: readonly (readonly [number, Fields, Expected])[] = [
+  [1, {}, 'none'],
+  [2, { model: 'e' }, 'none'],
+  [3, { prompt_tokens: 10 }, { input: 10 }],
+  [4, { prompt_tokens: '10' }, { input: 10 }],
+  [5, { prompt_tokens: 10, completion_tokens: 0 }, { input: 10 }],
+  [6, { prompt_tokens: 10, cached_tokens: 4 }, { input: 6, cache_read: 4 }],
+  [7, { prompt_tokens: 1.5 }, 'faulty'],
+  [8, { completion_tokens: 1 }, 'faulty'],
+  [9, { prompt_tokens: 10, completion_tokens: 'x' }, 'faulty'],
+];
+
+const responded = (usage: unknown): Fields => ({ sse_response_usage: JSON.stringify(usage) });
+
+/** The keys are Anthropic's in part, the accounting is not: caches and reasoning lie inside. */
+const RESPONSES: readonly (readonly [number, Fields, Expected])[] = [
+  [1, {}, 'none'],
+  [2, { input_tokens: 10, output_tokens: 5 }, { input: 10, output: 5 }],
+  [
+    3,
+    { input_tokens: 100, output_tokens: 50, cached_tokens: 20, cache_write_tokens: 30, reasoning_tokens: 40 },
+    { input: 50, cache_read: 20, cache_write_5m: 30, output: 50, reasoning: 40 },
+  ],
+  [4, { input_tokens: 10, output_tokens: 5, cached_tokens: 11 }, 'faulty'],
+  [5, { input_tokens: 10, output_tokens: 5, reasoning_tokens: 6 }, 'faulty'],
+  [6, { input_tokens: 10 }, 'faulty'],
+  [7, { output_tokens: 10 }, 'faulty'],
+  [8, { prompt_tokens: 10, completion_tokens: 5 }, 'none'],
+  [
+    9,
+    responded({
+      input_tokens: 100,
+      input_tokens_details: { cached_tokens: 20, cache_write_tokens: 30 },
+      output_tokens: 50,
+      output_tokens_details: { reasoning_tokens: 40 },
+      total_tokens: 150,
+    }),
+    { input: 50, cache_read: 20, cache_write_5m: 30, output: 50, reasoning: 40 },
+  ],
+  [10, responded(null), 'none'],
+  [11, responded({ input_tokens: 10 }), 'faulty'],
+  [12, responded({ input_tokens: 10, output_tokens: 5, input_tokens_details: 7 }), 'faulty'],
+  // No other dialect's place is read.
+  [13, sse({ input_tokens: 10, output_tokens: 5 }), 'none'],
+  [14, started({ input_tokens: 10, output_tokens: 5 }), 'none'],
+];
+
 function check(dialect: Dialect, fields: Fields, expected: Expected): void {
   const usage = dialect.usage(fieldsOf(fields));
   assert.equal(usage.faulty, expected === 'faulty');
@@ -176,6 +226,18 @@ describe('usage, openai-chat', () => {
 
 describe('usage, anthropic-messages', () => {
   for (const [row, fields, expected] of ANTHROPIC) it(`row ${row}`, () => check(anthropicMessages, fields, expected));
+});
+
+describe('usage, openai-completions', () => {
+  for (const [row, fields, expected] of OPENAI) it(`row ${row}`, () => check(openaiCompletions, fields, expected));
+});
+
+describe('usage, openai-embeddings', () => {
+  for (const [row, fields, expected] of EMBEDDINGS) it(`row ${row}`, () => check(openaiEmbeddings, fields, expected));
+});
+
+describe('usage, openai-responses', () => {
+  for (const [row, fields, expected] of RESPONSES) it(`row ${row}`, () => check(openaiResponses, fields, expected));
 });
 
 describe('usage, what holds for all', () => {
@@ -217,12 +279,13 @@ describe('usage, what holds for all', () => {
       'output_tokens',
       'sse_usage',
       'sse_message_usage',
+      'sse_response_usage',
       'model',
     );
     const value = fc.oneof(fc.double(), fc.integer(), fc.string(), fc.json());
     fc.assert(
       fc.property(fc.array(fc.tuple(key, value)), (entries) => {
-        for (const dialect of [openaiChat, anthropicMessages]) {
+        for (const dialect of [openaiChat, openaiEmbeddings, openaiResponses, anthropicMessages]) {
           const usage = dialect.usage(new Map(entries));
           assert.ok(usage.quantities === undefined || !usage.faulty);
           for (const quantity of Object.values(usage.quantities ?? {})) {

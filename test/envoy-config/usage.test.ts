@@ -88,6 +88,41 @@ describe('usage in the access log', await needEnvoy(), () => {
     assert.deepEqual(started['cache_creation'], { ephemeral_5m_input_tokens: 7, ephemeral_1h_input_tokens: 5 });
   });
 
+  test('OpenAI responses: leaves by the names they share with the other APIs, whatever is Anthropic’s own', async () => {
+    const entry = await entryOf({ model: 'gpt-5', input: 'hi' }, { usage: CACHES }, RESPONSES);
+    assert.deepEqual(entry.usage, {
+      model: 'gpt-5',
+      input_tokens: 132,
+      output_tokens: 33,
+      cached_tokens: 20,
+      cache_write_tokens: 12,
+      reasoning_tokens: 11,
+    });
+  });
+
+  for (const [what, padBytes] of [
+    ['', 0],
+    [', also where the last event has an answer of 3 MB in it', 3_000_000],
+  ] as const) {
+    test(`OpenAI responses stream: usage of the last event${what}`, async () => {
+      const body = { model: 'gpt-5', input: 'hi', stream: true };
+      const entry = await entryOf(body, { usage: CACHES, padBytes }, RESPONSES);
+      assert.deepEqual(Object.keys(entry.usage).sort(), ['model', 'sse_response_usage']);
+      assert.deepEqual(JSON.parse(String(entry.usage['sse_response_usage'])), {
+        input_tokens: 132,
+        input_tokens_details: { cached_tokens: 20, cache_write_tokens: 12 },
+        output_tokens: 33,
+        output_tokens_details: { reasoning_tokens: 11 },
+        total_tokens: 165,
+      });
+    });
+  }
+
+  test('OpenAI embeddings: prompt tokens, and no others', async () => {
+    const entry = await entryOf({ model: 'gpt-5', input: 'hi' }, { usage: { input: 9 } }, '/v1/embeddings');
+    assert.deepEqual(entry.usage, { model: 'gpt-5', prompt_tokens: 9 });
+  });
+
   test('an event of 900 kB in a stream does not hide the usage after it', async () => {
     const body = { model: 'gpt-5', stream: true, stream_options: { include_usage: true }, messages: [] };
     const entry = await entryOf(body, { usage: { output: 9 }, padBytes: 900_000 });
@@ -153,3 +188,4 @@ describe('usage in the access log', await needEnvoy(), () => {
 
 const CHAT = '/v1/chat/completions';
 const MESSAGES = '/v1/messages';
+const RESPONSES = '/v1/responses';

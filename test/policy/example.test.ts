@@ -29,7 +29,6 @@ describe('the example of the design', () => {
     assert.deepEqual(loaded.unserved, [
       'access.yaml:7:5: tokens of issuer `corp` are not served yet; their callers are answered 401',
       'access.yaml:18:5: client certificate `spiffe://acme/ns/search/sa/indexer` is not served yet; its callers are answered 401',
-      'traffic.yaml:5:15: route `embeddings` speaks `openai-embeddings`, which is not served yet; it is answered 404',
     ]);
   });
 

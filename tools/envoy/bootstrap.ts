@@ -23,7 +23,7 @@ export interface BootstrapOptions {
   /** Where Tollgate takes access logs; default: the same. */
   readonly accessLog?: Endpoint;
   readonly providers: Readonly<Record<ProviderName, Endpoint>>;
-  /** Retries of chat and messages routes; default as in the sample (2, also on 502, 503 and 504). 0: none. */
+  /** Retries of the routes that have them; default as in the sample (2, also on 502, 503 and 504). 0: none. */
   readonly retries?: number;
   /** Also logs each upstream attempt, with the decision id. Default false. */
   readonly upstreamLog?: boolean;
@@ -118,10 +118,11 @@ function address(endpoint: Endpoint): Node {
 }
 
 function setRetries(root: Node, retries: number): void {
-  for (const name of ['chat', 'messages']) {
-    const route = [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes', { name }, 'route'];
-    if (retries === 0) remove(root, [...route, 'retry_policy']);
-    else set(root, [...route, 'retry_policy', 'num_retries'], retries);
+  const routes = get(root, [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes']) as Node[];
+  for (const route of routes) {
+    if (child(route, 'route') === undefined || child(get(route, ['route']), 'retry_policy') === undefined) continue;
+    if (retries === 0) remove(route, ['route', 'retry_policy']);
+    else set(route, ['route', 'retry_policy', 'num_retries'], retries);
   }
 }
 

@@ -10,16 +10,21 @@ import {
 import type { Tokens } from './usage.ts';
 
 /** 2026-01-01; answers are the same on every run. */
-const CREATED = 1_767_225_600;
+export const CREATED = 1_767_225_600;
 
-/** OpenAI chat completions, as far as usage, streams and errors go. */
-export const openai: StubProvider = {
+/** What all of OpenAI's APIs share. */
+export const openaiApi: Pick<StubProvider, 'name' | 'keyOf' | 'error'> = {
   name: 'openai',
   keyOf: bearerOf,
   error(status, message) {
     const type = status >= 500 ? 'server_error' : 'invalid_request_error';
     return { error: { message, type, param: null, code: status === 401 ? 'invalid_api_key' : null } };
   },
+};
+
+/** OpenAI chat completions, as far as usage, streams and errors go. */
+export const openai: StubProvider = {
+  ...openaiApi,
   fault: (request) => (Array.isArray(request['messages']) ? undefined : 'messages is required'),
   capOf: (request) => numberAt(request, 'max_completion_tokens') ?? numberAt(request, 'max_tokens'),
   json(answer) {
@@ -29,7 +34,7 @@ export const openai: StubProvider = {
       choices: [
         { index: 0, message: { role: 'assistant', content, refusal: null }, logprobs: null, finish_reason: 'stop' },
       ],
-      ...(answer.behaviour.omitUsage ? {} : { usage: usage(answer.tokens) }),
+      ...(answer.behaviour.omitUsage ? {} : { usage: promptUsage(answer.tokens) }),
     };
   },
   events(answer, request) {
@@ -45,7 +50,7 @@ export const openai: StubProvider = {
     const events: StubEvent[] = [{ data: chunk(delta({ role: 'assistant', content: '' })) }];
     for (const content of pieces(answer)) events.push({ data: chunk(delta({ content })), content: true });
     events.push({ data: chunk(delta({}, 'stop')) });
-    if (asked) events.push({ data: chunk([], usage(answer.tokens)) });
+    if (asked) events.push({ data: chunk([], promptUsage(answer.tokens)) });
     events.push({ data: '[DONE]' });
     return events;
   },
@@ -56,7 +61,7 @@ function head(answer: StubAnswer, object: string): Record<string, unknown> {
 }
 
 /** `prompt_tokens` includes caches here, unlike Anthropic's `input_tokens`. */
-function usage(tokens: Tokens): unknown {
+export function promptUsage(tokens: Tokens): unknown {
   const written = tokens.cacheWrite5m + tokens.cacheWrite1h;
   const prompt = tokens.input + tokens.cacheRead + written;
   return {
@@ -68,7 +73,7 @@ function usage(tokens: Tokens): unknown {
   };
 }
 
-function includesUsage(request: StubRequest): boolean {
+export function includesUsage(request: StubRequest): boolean {
   const options = request['stream_options'];
   return (
     typeof options === 'object' && options !== null && 'include_usage' in options && options.include_usage === true

@@ -7,6 +7,9 @@ import { DEFAULT_BEHAVIOUR, type StubBehaviour } from './behaviour.ts';
 import { control } from './control.ts';
 import { STUB_KEYS } from './keys.ts';
 import { OPENAI_MODELS, openai } from './openai.ts';
+import { openaiCompletions } from './openai-completions.ts';
+import { openaiEmbeddings } from './openai-embeddings.ts';
+import { openaiResponses } from './openai-responses.ts';
 import { numberAt, type StubAnswer, type StubProvider, type StubRequest } from './provider.ts';
 import { type StubRecord, StubRecords } from './records.ts';
 import { tokensOf } from './usage.ts';
@@ -142,10 +145,17 @@ export async function startStub(options: StubOptions = {}): Promise<Stub> {
   };
 }
 
+const PROVIDERS: ReadonlyMap<string, StubProvider> = new Map([
+  ['POST /v1/chat/completions', openai],
+  ['POST /v1/completions', openaiCompletions],
+  ['POST /v1/embeddings', openaiEmbeddings],
+  ['POST /v1/responses', openaiResponses],
+  ['GET /v1/models', openai],
+  ['POST /v1/messages', anthropic],
+]);
+
 function providerOf(request: IncomingMessage): StubProvider | undefined {
-  const call = `${request.method} ${request.url?.split('?')[0]}`;
-  if (call === 'POST /v1/chat/completions' || call === 'GET /v1/models') return openai;
-  return call === 'POST /v1/messages' ? anthropic : undefined;
+  return PROVIDERS.get(`${request.method} ${request.url?.split('?')[0]}`);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
