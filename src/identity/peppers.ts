@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import { TollgateError } from '../core/errors.ts';
 
 const PEPPER_BYTES = 32;
-/** Text of a file; more is not a pepper. */
-const FILE_BYTES_MAX = 1024;
 
 /** Peppers by version. */
 export interface Peppers {
@@ -38,8 +36,7 @@ export function peppersOf(versions: ReadonlyMap<string, string>): Peppers {
 function readPepper(file: string): KeyObject {
   let text: string;
   try {
-    const bytes = readFileSync(file);
-    text = bytes.length > FILE_BYTES_MAX ? '' : bytes.toString('latin1');
+    text = readFileSync(file, 'latin1');
   } catch (cause) {
     const remedy = `\`tollgate keys pepper ${file}\` makes one`;
     throw new TollgateError('secret_unreadable', `pepper file \`${file}\` cannot be read; ${remedy}`, { cause });

@@ -11,7 +11,7 @@ import { type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_
 import { duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration } from './quantity.ts';
-import type { Path, Source } from './source.ts';
+import type { Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
 
@@ -82,8 +82,9 @@ type SettingsFile = z.infer<typeof settingsSchema>;
 const CHECK: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_080 };
 const ACCESS_LOG: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_081 };
 
-const SECRET_BYTES_MIN = 32;
-const SECRET_BYTES_MAX = 16 * 1024;
+/** A pepper is 64 hex digits and at most one line feed. */
+const PEPPER_BYTES_MIN = 64;
+const PEPPER_BYTES_MAX = 65;
 /** Nothing for others, nothing but reading for the group: 0640 or stricter. */
 const SECRET_MODE_FORBIDDEN = 0o137;
 /** Settlement stays open this much longer than the longest call. */
@@ -192,11 +193,10 @@ function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source:
 
 async function lintSecrets(settings: Settings, source: Source, problems: Problems): Promise<void> {
   for (const [version, file] of settings.peppers) {
-    const path: Path = ['peppers', version];
     const found = await secretFault(file);
     if (found === undefined) continue;
-    problems.report('secret-file', source.at(path), {
-      expected: `a readable file of ${SECRET_BYTES_MIN} bytes or more with mode 0640 or stricter`,
+    problems.report('secret-file', source.at(['peppers', version]), {
+      expected: 'a readable file of 64 hex digits with mode 0640 or stricter',
       found,
     });
   }
@@ -208,8 +208,7 @@ async function secretFault(file: string): Promise<string | undefined> {
     if (!found.isFile()) return 'no file';
     const { mode, size } = found;
     if ((mode & SECRET_MODE_FORBIDDEN) !== 0) return `mode 0${(mode & 0o777).toString(8)}`;
-    if (size < SECRET_BYTES_MIN) return `${size} bytes`;
-    return size > SECRET_BYTES_MAX ? `${size} bytes, more than ${SECRET_BYTES_MAX}` : undefined;
+    return size < PEPPER_BYTES_MIN || size > PEPPER_BYTES_MAX ? `${size} bytes` : undefined;
   } catch (cause) {
     const code = systemCodeOf(cause) ?? 'unknown error';
     return code === 'ENOENT'

@@ -190,7 +190,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'tollgate.yaml:1:17: error listen-exposed: `listen.check`: expected a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`, found `0.0.0.0:18080` [PR.AA-05, PR.IR-01]',
   ],
   'settings-no-pepper': [
-    'tollgate.yaml:1:15: error secret-file: `peppers.v1`: expected a readable file of 32 bytes or more with mode 0640 or stricter, found no such file; `tollgate keys pepper FILE` makes one [PR.AA-01, PR.DS-01, NHI2]',
+    'tollgate.yaml:1:15: error secret-file: `peppers.v1`: expected a readable file of 64 hex digits with mode 0640 or stricter, found no such file; `tollgate keys pepper FILE` makes one [PR.AA-01, PR.DS-01, NHI2]',
   ],
   'settings-one-address': [
     'tollgate.yaml:1:9: error value-wrong: `listen`: `check` and `access_log` need addresses of their own [PR.PS-01]',

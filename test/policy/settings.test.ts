@@ -70,18 +70,20 @@ test('every key is read, paths are relative to the directory', async (t) => {
   });
 });
 
-test('a secret file has enough bytes and is closed to others', async (t) => {
+test('a pepper file has the size of one and is closed to others', async (t) => {
   const dir = await bundleWith(t, { files: { 'tollgate.yaml': 'peppers: {v1: secret}\n' } });
   const rows: readonly [bytes: number, mode: number, found: string | undefined][] = [
-    [32, 0o600, undefined],
-    [32, 0o640, undefined],
-    [32, 0o400, undefined],
-    [31, 0o600, '31 bytes'],
-    [32, 0o644, 'mode 0644'],
-    [32, 0o660, 'mode 0660'],
-    [32, 0o604, 'mode 0604'],
-    [32, 0o700, 'mode 0700'],
-    [20_000, 0o600, '20000 bytes, more than 16384'],
+    [64, 0o600, undefined],
+    [65, 0o640, undefined],
+    [64, 0o400, undefined],
+    [32, 0o600, '32 bytes'],
+    [63, 0o600, '63 bytes'],
+    [66, 0o600, '66 bytes'],
+    [64, 0o644, 'mode 0644'],
+    [64, 0o660, 'mode 0660'],
+    [64, 0o604, 'mode 0604'],
+    [64, 0o700, 'mode 0700'],
+    [20_000, 0o600, '20000 bytes'],
   ];
   for (const [index, [bytes, mode, found]] of rows.entries()) {
     await writeFile(join(dir, 'secret'), 's'.repeat(bytes));
