@@ -1,9 +1,11 @@
 /** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './core/clock.ts';
 import { mintDecisionId } from './core/ids.ts';
 import type { Awaitable } from './core/units.ts';
 import { Decider } from './decision/check.ts';
+import { amountText } from './decision/words.ts';
 import { ACCESS_LOG, serveAccessLog } from './envoy/access-log-service.ts';
 import { AUTHORIZATION, serveCheck } from './envoy/check-service.ts';
 import { Health } from './envoy/health.ts';
@@ -13,7 +15,9 @@ import { peppersOf } from './identity/peppers.ts';
 import { holdToFields } from './ledger/fields.ts';
 import type { Recovered } from './ledger/ledger.ts';
 import { openSqliteLedger, type SqliteLedger } from './ledger/sqlite-ledger.ts';
+import { ownerOf, unitOf } from './limits/counter.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
+import type { Crossing } from './limits/store.ts';
 import type { LogEntry } from './metering/entry.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
@@ -27,6 +31,12 @@ import { EventLog } from './telemetry/log.ts';
 const SWEEP_MS = 1_000;
 /** How long the end waits for calls that are under way, before what is left is cut. */
 const DRAIN_MS = 5_000;
+/** Five flushes of the sample's Envoy without an entry: nothing that ended is left. Entries that go on coming: 3 s at most. */
+const LAST_QUIET_MS = 500;
+const LAST_MS = 3_000;
+const LAST_POLL_MS = 20;
+/** One line each, unless a limit that renews each second warns for thousands of callers. */
+const CROSSINGS_PER_MINUTE = 1_000;
 /** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
 const CHECK_EXTRA_BYTES = 1024 * 1024;
 /** An access-log message holds one batch; Envoy's buffer is 1 MiB in the sample. */
@@ -74,13 +84,16 @@ export async function startApp(options: AppOptions): Promise<App> {
   try {
     const prices = new Map<string, PriceTables>([[policy.priceVersion, policy.prices]]);
     await ledger.keepPrices(policy.priceVersion, policy.prices);
-    const recovered = await recover({ ledger, store, prices, sinceMs: clock.nowMs() - settings.settleWithinMs });
+    const recovered = await recover({ ledger, prices, sinceMs: clock.nowMs() - settings.settleWithinMs });
+    const crossed = crossingLog(log, { clock, policy });
+    for (const crossing of store.restore(restoredOf(recovered))) crossed(crossing);
     const meter = new Meter({
       store,
       ledger,
       clock,
       prices: (version) => prices.get(version),
       policy: () => policy,
+      crossed,
       settings: { settleWithinMs: settings.settleWithinMs },
     });
     meter.resume(recovered);
@@ -94,10 +107,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       withdraw: (hold) => meter.withdraw(hold),
       expire: (customer) => meter.expire(customer),
       refuse: (refusal) => ledger.refuse(refusal),
+      turnedAway: ({ reason, detail }, decisionId) =>
+        events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
       expiryGraceMs: settings.expiryGraceMs,
     });
     const health = new Health([AUTHORIZATION, ACCESS_LOG]);
-    const listeners = await listenAll(options, { decider, meter, ledger, health, events, clock });
+    const [check, accessLog] = await listenAll(options, { decider, meter, ledger, health, events, clock });
     const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
     const sweeper = setInterval(() => {
       void sweep(meter, clock, events);
@@ -106,13 +121,15 @@ export async function startApp(options: AppOptions): Promise<App> {
     health.set(true);
     return {
       ledgerId: ledger.id,
-      check: listeners[0]!.endpoint,
-      accessLog: listeners[1]!.endpoint,
+      check: check.endpoint,
+      accessLog: accessLog.endpoint,
       recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
       stop: once(async () => {
         health.set(false);
         clearInterval(sweeper);
-        await Promise.all(listeners.map((listener) => listener.close({ deadlineMs: DRAIN_MS })));
+        await check.close({ deadlineMs: DRAIN_MS });
+        await lastEntries(meter);
+        await accessLog.close({ deadlineMs: DRAIN_MS });
         await ledger.close();
         tellAnomalies();
       }),
@@ -123,20 +140,17 @@ export async function startApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** Counters and reservations as they were, and the prices of every version that an open hold may still be priced by. */
+/** Counters and reservations as they stand in the ledger, and the prices of every version that an open hold may still be priced by. */
 async function recover({
   ledger,
-  store,
   prices,
   sinceMs,
 }: {
   ledger: SqliteLedger;
-  store: MemoryLimitStore;
   prices: Map<string, PriceTables>;
   sinceMs: number;
 }): Promise<Recovered> {
   const recovered = await ledger.recover(sinceMs);
-  store.restore(restoredOf(recovered));
   for (const { hold } of recovered.holds) {
     if (prices.has(hold.priceVersion)) continue;
     const tables = (await ledger.prices(hold.priceVersion)) as PriceTables | undefined;
@@ -155,7 +169,10 @@ interface Parts {
 }
 
 /** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
-async function listenAll({ policy, settings }: AppOptions, parts: Parts): Promise<Listener[]> {
+async function listenAll(
+  { policy, settings }: AppOptions,
+  parts: Parts,
+): Promise<readonly [check: Listener, accessLog: Listener]> {
   const { decider, meter, ledger, health, events, clock } = parts;
   const check = serveCheck({
     decide: (call) => decider.decide(call),
@@ -202,6 +219,34 @@ function takeAll(meter: Meter, entries: readonly LogEntry[]): Awaitable<void> {
     if (taken instanceof Promise) waits.push(taken);
   }
   if (waits.length > 0) return Promise.all(waits).then(() => undefined);
+}
+
+/**
+ * Waits for the entries of calls that have just ended, which Envoy sends with its next flush: until nothing is open, or none
+ * has come for `LAST_QUIET_MS`. Streams that go on longer are settled by the process that comes after.
+ */
+async function lastEntries(meter: Meter): Promise<void> {
+  let before = meter.counts().open;
+  for (let waited = 0, quiet = 0; waited < LAST_MS && quiet < LAST_QUIET_MS; waited += LAST_POLL_MS) {
+    if (before === 0) return;
+    await delay(LAST_POLL_MS);
+    const { open } = meter.counts();
+    quiet = open === before ? quiet + LAST_POLL_MS : 0;
+    before = open;
+  }
+}
+
+/** Logs each threshold of a limit that was crossed, in words for who set it. */
+function crossingLog(
+  log: Logger,
+  { clock, policy }: { readonly clock: Clock; readonly policy: Policy },
+): (crossing: Crossing) => void {
+  const events = new EventLog(log, clock, { perMinute: CROSSINGS_PER_MINUTE });
+  return ({ counter, limit, threshold, spent }) => {
+    const unit = unitOf(counter) ?? 'requests';
+    const [at, now] = [threshold, spent].map((amount) => amountText(amount, unit, policy));
+    events.write('warn', 'limit_threshold', { limit, account: ownerOf(counter), threshold: at, spent: now, counter });
+  };
 }
 
 /** What finance or the operator must see: all of it is 0 where everything is well. */

@@ -8,14 +8,14 @@ import type { Settings } from '../policy/settings.ts';
 import { createLog } from '../telemetry/log.ts';
 import { hasProblems } from './bundle.ts';
 
-/** `tollgate serve`: answers Envoy until SIGTERM or SIGINT. */
+/** `tollgate serve`: answers Envoy until SIGTERM, SIGINT or SIGHUP. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description('answer Envoy: ext_authz and access log')
     .requiredOption('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
     .addHelpText(
       'after',
-      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM or SIGINT: finishes what is under way, flushes the ledger, exit 0.',
+      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM, SIGINT or SIGHUP: finishes what is under way, takes the last entries of the access log, flushes the\nledger, exit 0. It reads the bundle at start only: restart it to enforce another one.',
     )
     .action(async ({ config }: { config: string }) => serve(config));
 }
@@ -59,9 +59,11 @@ function peppersMissing({ keys }: Policy, { peppers }: Settings): ReadonlySet<st
   return new Set(missing.map(({ pepper }) => pepper));
 }
 
+/** SIGHUP too: there is nothing to reload yet, and by default it would end the process without a flush. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+    for (const signal of STOP_SIGNALS) process.on(signal, () => resolve());
   });
 }

@@ -3,7 +3,7 @@ import { mintDecisionId } from '../core/ids.ts';
 import type { Awaitable } from '../core/units.ts';
 import { credentialHeaders } from '../identity/credential.ts';
 import type { Identifier } from '../identity/identify.ts';
-import { isRefusal } from '../identity/principal.ts';
+import { type IdentityRefusal, isRefusal } from '../identity/principal.ts';
 import type { Hold, Refusal } from '../ledger/hold.ts';
 import type { LimitStore, ReserveAnswer } from '../limits/store.ts';
 import type { Policy, Route } from '../policy/policy.ts';
@@ -47,6 +47,8 @@ export interface DeciderPorts {
   expire(customer: string): Awaitable<void>;
   /** Books a refusal of an identified caller; answers the decision id of the row it stands in. */
   refuse(refusal: Refusal): string;
+  /** Told of each caller that was not let in, who has no row in the ledger. */
+  turnedAway?(refusal: IdentityRefusal, decisionId: string): void;
   /** Reservations expire the route's `lasts_max` and this after they are minted, ms. */
   readonly expiryGraceMs: number;
 }
@@ -69,9 +71,12 @@ export class Decider {
     const route = routeOf(call, policy);
     if ('reason' in route) return this.#deny(route, { policy });
     const principal = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
-    if (isRefusal(principal)) return this.#deny(credentialDenial(principal), { policy, route });
+    if (isRefusal(principal)) return this.#turnAway(principal, { policy, route });
     const account = policy.account(principal.account);
-    if (account === undefined) return this.#deny(credentialDenial({ reason: 'credential_unknown' }), { policy, route });
+    if (account === undefined) {
+      const detail = `account \`${principal.account}\` of credential \`${principal.credential}\` is not declared`;
+      return this.#turnAway({ reason: 'credential_unknown', detail }, { policy, route });
+    }
     return this.#identified(call, { policy, route, principal, account });
   }
 
@@ -210,6 +215,12 @@ export class Decider {
       this.#subject(who, { classes: [who.principal.class], run: undefined, facts: undefined }),
       fault,
     );
+  }
+
+  #turnAway(refusal: IdentityRefusal, known: Pick<Caller, 'policy' | 'route'>): Deny {
+    const deny = this.#deny(credentialDenial(refusal), known);
+    this.#ports.turnedAway?.(refusal, deny.decisionId);
+    return deny;
   }
 
   /** A refusal of nobody known: counted and logged, not in the ledger. */

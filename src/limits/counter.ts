@@ -3,6 +3,7 @@
  * parts never make one name, and so that the owner, and with it the customer, can be read back.
  */
 import { createHash } from 'node:crypto';
+import { UNITS, type Unit } from '../core/units.ts';
 import type { BoundLimit, Partition } from '../policy/policy.ts';
 
 /** Longer partitions (UTF-8) stand as a hash. */
@@ -47,11 +48,22 @@ export function counterName(prefix: string, key: { partition: string; from: numb
   return `${prefix}${encodePartition(key.partition)}|${key.from ?? ''}`;
 }
 
+/** The account that owns a counter's limit. */
+export function ownerOf(counter: string): string {
+  return decodePart(counter.slice(0, counter.indexOf('|')));
+}
+
 /** The customer that a counter lies in: the first part of its owner. */
 export function customerOf(counter: string): string {
   const owner = counter.slice(0, counter.indexOf('|'));
   const slash = owner.indexOf('/');
   return decodePart(slash === -1 ? owner : owner.slice(0, slash));
+}
+
+/** The unit that a counter counts; undefined: no name that `counterName` makes. */
+export function unitOf(counter: string): Unit | undefined {
+  const said = counter.split('|', 3)[2]?.split(',', 2)[1];
+  return UNITS.find((unit) => unit === said);
 }
 
 /** Who and what a question is about, as far as partitions need it. */

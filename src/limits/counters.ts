@@ -94,7 +94,7 @@ export class Counter {
     const reached = thresholds.filter((threshold) => threshold <= spent && !told.includes(threshold));
     if (reached.length === 0) return false;
     this.warnings = { limit, thresholds, told: [...told, ...reached] };
-    for (const threshold of reached) crossed.push({ counter: this.name, limit, threshold });
+    for (const threshold of reached) crossed.push({ counter: this.name, limit, threshold, spent });
     return true;
   }
 }

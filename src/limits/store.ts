@@ -61,11 +61,12 @@ export interface SpendState {
   readonly waitMs: number | 'never' | undefined;
 }
 
-/** A warning threshold that was passed: `threshold` in units. */
+/** A warning threshold that was passed, and what was spent then; both in the limit's unit. */
 export interface Crossing {
   readonly counter: string;
   readonly limit: string;
   readonly threshold: number;
+  readonly spent: number;
 }
 
 export type ReserveAnswer =

@@ -5,7 +5,7 @@ import { dialect } from '../dialects/dialects.ts';
 import { holdFromFields } from '../ledger/fields.ts';
 import { type Hold, untraced } from '../ledger/hold.ts';
 import type { Charged, End, Ledger, Recovered } from '../ledger/ledger.ts';
-import type { Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
+import type { Crossing, Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
 import type { Policy, PriceTables } from '../policy/policy.ts';
 import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
 import { copyDiffers } from './copy.ts';
@@ -25,6 +25,8 @@ export interface MeterPorts {
   prices(version: string): PriceTables | undefined;
   /** The policy in force; undefined: none was ever loaded, and no answered model is known. */
   policy(): Policy | undefined;
+  /** Told of each threshold of a limit that an end crossed. */
+  crossed?(crossing: Crossing): void;
   readonly settings: MeterSettings;
 }
 
@@ -188,9 +190,10 @@ export class Meter {
       this.#counts.storeFailed++;
       done(keptOf(hold));
     };
-    const settled = ({ outcome, charged }: SettleAnswer): void => {
+    const settled = ({ outcome, charged, crossed }: SettleAnswer): void => {
       if (outcome === 'same') this.#counts.repeated++;
       done(charged);
+      for (const crossing of crossed) this.#ports.crossed?.(crossing);
     };
     let answer: Awaitable<SettleAnswer>;
     try {

@@ -33,7 +33,7 @@ export function createLog(options: { readonly level?: LogLevel; readonly stream?
 /** Events of one code per window; the rest is counted and told with the next one that is written. */
 const EVENTS_PER_WINDOW = 5;
 const WINDOW_MS = 60_000;
-/** Codes are a closed set of ours; the bound is for the day one is built from input by mistake. */
+/** Codes and kinds are closed sets of ours; the bound is for the day one is built from input by mistake. */
 const CODES_MAX = 256;
 
 interface Window {
@@ -42,21 +42,34 @@ interface Window {
   suppressed: number;
 }
 
-/** Logs events that traffic can cause, at most 5 per code and minute, so that a flood of them is one line and a number. */
+/**
+ * Logs events that traffic can cause, at most `perMinute` (default 5) of one code and kind, so that a flood of them is a few
+ * lines and a number.
+ */
 export class EventLog {
   readonly #log: Logger;
   readonly #clock: Clock;
+  readonly #perMinute: number;
   readonly #windows = new LRUCache<string, Window>({ max: CODES_MAX });
 
-  constructor(log: Logger, clock: Clock) {
+  constructor(log: Logger, clock: Clock, { perMinute = EVENTS_PER_WINDOW }: { readonly perMinute?: number } = {}) {
     this.#log = log;
     this.#clock = clock;
+    this.#perMinute = perMinute;
   }
 
-  /** Writes the event, or counts it. `code` is a constant in the code, never text from outside. Returns whether it was written. */
-  write(level: Exclude<LogLevel, 'silent'>, code: string, fields: Readonly<Record<string, unknown>> = {}): boolean {
-    const window = this.#windowOf(code);
-    if (window.written >= EVENTS_PER_WINDOW) {
+  /**
+   * Writes the event, or counts it; returns whether it was written. `code` is a constant in the code, never text from outside;
+   * so is `kind`, for a code whose many common events would hide the few that matter.
+   */
+  write(
+    level: Exclude<LogLevel, 'silent'>,
+    code: string,
+    fields: Readonly<Record<string, unknown>> = {},
+    kind = '',
+  ): boolean {
+    const window = this.#windowOf(`${code} ${kind}`);
+    if (window.written >= this.#perMinute) {
       window.suppressed++;
       return false;
     }
@@ -68,14 +81,14 @@ export class EventLog {
   }
 
   /** A window that is over keeps what it suppressed until it has been told. */
-  #windowOf(code: string): Window {
+  #windowOf(name: string): Window {
     const nowMs = this.#clock.monotonicMs();
-    const window = this.#windows.get(code) ?? { startedMs: nowMs, written: 0, suppressed: 0 };
+    const window = this.#windows.get(name) ?? { startedMs: nowMs, written: 0, suppressed: 0 };
     if (nowMs - window.startedMs >= WINDOW_MS) {
       window.startedMs = nowMs;
       window.written = 0;
     }
-    this.#windows.set(code, window);
+    this.#windows.set(name, window);
     return window;
   }
 }

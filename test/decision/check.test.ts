@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseDecisionId } from '../../src/core/ids.ts';
 import { REASONS, type Reason } from '../../src/core/reasons.ts';
+import type { DeciderPorts } from '../../src/decision/check.ts';
 import type { Deny } from '../../src/decision/decision.ts';
+import type { Principal } from '../../src/identity/principal.ts';
 import type { LimitStore, ReserveAnswer } from '../../src/limits/store.ts';
 import { fileScope } from '../support/scope.ts';
 import { policyOf } from './bundle.ts';
-import { type Asked, Desk, type DeskOptions, deskOf, headersOf, NOW_MS } from './desk.ts';
+import { type Asked, callerOf, Desk, type DeskOptions, deskOf, headersOf, NOW_MS } from './desk.ts';
 
 const scope = fileScope();
 
@@ -119,8 +121,11 @@ describe('callers that are not let in', async () => {
   for (const [n, reason, message] of rows) {
     test(`stranger ${n}: ${reason}`, () => {
       const identify = () => ({ reason, detail: 'key `k7f3q2` was revoked by bob' });
-      const desk = new Desk(policy, { ports: () => ({ identifier: { identify } }) });
+      const told: unknown[] = [];
+      const turnedAway: DeciderPorts['turnedAway'] = (refusal, decisionId) => told.push({ ...refusal, decisionId });
+      const desk = new Desk(policy, { ports: () => ({ identifier: { identify }, turnedAway }) });
       const deny = desk.deny();
+      assert.deepEqual(told, [{ ...identify(), decisionId: deny.decisionId }]);
       assert.deepEqual(
         [deny.reason, deny.message, deny.principal, deny.limit],
         [reason, message, undefined, undefined],
@@ -129,6 +134,23 @@ describe('callers that are not let in', async () => {
       assert.deepEqual(desk.refusals, []);
     });
   }
+
+  test('a credential of an account that is not declared is turned away like a stranger', () => {
+    const told: unknown[] = [];
+    const who = { ...(callerOf(policy) as Principal), account: 'gone/team' };
+    const turnedAway: DeciderPorts['turnedAway'] = ({ reason, detail }) => told.push([reason, detail]);
+    const desk = new Desk(policy, { ports: () => ({ identifier: { identify: () => who }, turnedAway }) });
+    assert.equal(desk.deny().message, NOT_VALID);
+    assert.deepEqual(told, [['credential_unknown', 'account `gone/team` of credential `acmekey` is not declared']]);
+  });
+
+  test('who is let in is not told of, whatever is decided', () => {
+    const told: unknown[] = [];
+    const desk = new Desk(policy, { ports: () => ({ turnedAway: (refusal) => void told.push(refusal) }) });
+    desk.allow();
+    desk.deny({ json: { model: 'nosuch' } });
+    assert.deepEqual(told, []);
+  });
 
   test('is asked for its headers once its route is known, before its body is read', () => {
     let asked = 0;

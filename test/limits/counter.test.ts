@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { counterName, counterPrefix, customerOf, partitionOf } from '../../src/limits/counter.ts';
+import { UNITS } from '../../src/core/units.ts';
+import { counterName, counterPrefix, customerOf, ownerOf, partitionOf, unitOf } from '../../src/limits/counter.ts';
 import { aBound, month } from './limits.ts';
 
 describe('a counter’s name', () => {
@@ -99,6 +100,15 @@ describe('a counter’s name', () => {
         customer,
       );
     }
+  });
+
+  it('gives its owner and its unit back', () => {
+    for (const unit of UNITS) {
+      const prefix = counterPrefix(aBound({ name: 'a|b,c', unit }, { owner: 'acme/se,arch|x' }));
+      const name = counterName(prefix, { partition: 'tokens|,', from: 5 });
+      assert.deepEqual([ownerOf(name), unitOf(name)], ['acme/se,arch|x', unit]);
+    }
+    assert.equal(unitOf('of|no,charge'), undefined);
   });
 });
 

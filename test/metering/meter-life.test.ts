@@ -1,8 +1,9 @@
 /** What happens to a hold that no entry has ended: withdrawn, expired, kept open, restarted, forgotten. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Crossing } from '../../src/limits/store.ts';
 import { EXPIRED, endEntry, NOTHING, openDesk, RESERVED, SETTLE_WITHIN_MS, SETTLED } from './desk.ts';
-import { DECIDED_MS } from './fixtures.ts';
+import { DECIDED_MS, spendOf } from './fixtures.ts';
 
 test('a withdrawn hold gives everything back, and still settles if it was served', async (t) => {
   const desk = await openDesk(t);
@@ -133,4 +134,25 @@ test('at its bound the oldest open hold is forgotten, and settled by its copy', 
   assert.deepEqual(await desk.ends(first), ['2 settled entry 380 190']);
   assert.deepEqual(await desk.ends(second), ['2 settled hold 380 190']);
   assert.deepEqual(await desk.rows('SELECT written_by FROM holds'), [{ written_by: 'hold' }, { written_by: 'hold' }]);
+});
+
+test('a threshold that is crossed is told once, and not again after a restart', async (t) => {
+  const desk = await openDesk(t);
+  const told: Crossing[] = [];
+  const crossed = (crossing: Crossing) => void told.push(crossing);
+  const warned = { ...spendOf({ unit: 'tokens', reserved: 300 }), warn: [100, 200] };
+  desk.meter = desk.newMeter({ crossed });
+  const first = await desk.admit({ spends: [warned] });
+  const second = await desk.admit({ spends: [warned] });
+  assert.deepEqual(told, [], 'what is held does not warn');
+  await desk.meter.take(endEntry(first));
+  await desk.meter.take(endEntry(first));
+  const crossing = { counter: warned.counter, limit: warned.limit, threshold: 100, spent: 110 };
+  assert.deepEqual(told, [crossing]);
+
+  await desk.ledger.close();
+  await desk.start();
+  desk.meter = desk.newMeter({ crossed });
+  await desk.meter.take(endEntry(second));
+  assert.deepEqual(told, [crossing, { ...crossing, threshold: 200, spent: 220 }]);
 });

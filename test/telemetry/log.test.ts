@@ -90,4 +90,14 @@ describe('events', () => {
     assert.equal(log.write('info', 'b', { n: 1 }), true);
     assert.equal(lines.length, 6);
   });
+
+  test('7 nor do kinds of a code, and each has as many as were asked for', () => {
+    const { log, lines } = capture();
+    const clock = { nowMs: () => 0, monotonicMs: () => 0 };
+    const many = new EventLog(log, clock, { perMinute: 7 });
+    for (let i = 0; i < 10; i++) many.write('warn', 'credential_refused', {}, 'credential_missing');
+    assert.equal(many.write('warn', 'credential_refused', {}, 'credential_revoked'), true);
+    assert.equal(lines.length, 8);
+    assert.ok(lines.every((line) => line.includes('"code":"credential_refused"')));
+  });
 });
