@@ -11,6 +11,7 @@ import { until } from '../support/until.ts';
 
 const STREAMS = 5;
 const BURST = 60;
+const JUST_ENDED = 12;
 
 const need = await needEnvoy();
 
@@ -110,6 +111,25 @@ describe('Tollgate stopped and started again', need, async () => {
     assert.deepEqual(counterOf('year-requests'), { used: booked.length, held: 0 });
     assert.deepEqual(counterOf('year-charge'), { used: Number(charged), held: 0 });
   });
+
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGTERM'] as const) {
+    test(`${signal} right after answers: all that has ended is settled, nothing stays open`, async () => {
+      const answers = await Promise.all(
+        Array.from({ length: JUST_ENDED }, (_, n) => send(chat({ stream: n % 2 > 0 }))),
+      );
+      assert.deepEqual(await stack.tollgate().kill(signal), { code: 0, signal: null });
+      for (const { status, headers, text } of answers) {
+        assert.equal(status, 200, text);
+        const decision = book.allowed(String(headers['x-tollgate-decision']));
+        assert.deepEqual(
+          decision?.ends.map(({ kind, source }) => [kind, source]),
+          [['settled', 'hold']],
+        );
+      }
+      assert.deepEqual(book.census().open, 0);
+      await stack.restart();
+    });
+  }
 
   test('SIGTERM amid a burst: exit 0, and all that was admitted is in the ledger with its counters', async () => {
     stack.stub.setBehaviour({ hold: true });
