@@ -4,6 +4,7 @@ import { type BundleFile, readBundleFiles, SETTINGS_FILES, versionOf } from './d
 import { ParsedFiles, readDocuments } from './documents.ts';
 import type { Policy } from './policy.ts';
 import { type Problem, Problems } from './problem.ts';
+import { lintPeppers, lintReach } from './reach.ts';
 import { compileSettings, type Settings, type SettingsNeeds } from './settings.ts';
 import { unserved } from './unserved.ts';
 
@@ -54,8 +55,12 @@ async function judge(
   const documents = readDocuments(files, problems, parsed);
   const policy = documents === undefined ? undefined : compilePolicy(documents, version, problems);
   const sound = policy !== undefined && problems.errors === 0;
+  if (sound && documents !== undefined) lintReach(documents, policy, problems);
   const lastsMaxMs = Math.max(0, ...[...(policy?.routes.values() ?? [])].map((route) => route.lastsMaxMs));
   const settings = await soundSettings(dir, files, { lastsMaxMs }, problems);
+  // Without the file the bundle is judged apart from where it will run.
+  if (documents !== undefined && settings !== undefined && files.some(({ role }) => role === 'settings'))
+    lintPeppers(documents, settings, problems);
   return {
     policy: sound ? policy : undefined,
     settings,
