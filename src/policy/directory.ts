@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf } from '../core/errors.ts';
-import { type Problems, topOf } from './problem.ts';
+import { type Problems, show, topOf } from './problem.ts';
 
 /** Names without extension of the bundle's files; each once, as `.yaml` or `.json`. */
 const SINGLE = ['access', 'plans', 'traffic', 'models'] as const;
@@ -36,7 +36,8 @@ export function keysDirectory(dir: string): string {
 
 /**
  * Reads every file of the bundle and tollgate.yaml, in the order of their names. Hidden files and files that are neither
- * YAML nor JSON are not the bundle's; a YAML or JSON file that it does not know is an error.
+ * YAML nor JSON are not the bundle's; a YAML or JSON file that it does not know is an error, a directory with such files or
+ * a copy of one under another ending a warning.
  */
 export async function readBundleFiles(dir: string, problems: Problems): Promise<readonly BundleFile[]> {
   const names = await list(dir, '', problems);
@@ -51,6 +52,7 @@ export async function readBundleFiles(dir: string, problems: Problems): Promise<
         problems,
         [...SINGLE, SETTINGS].map((each) => `${each}.yaml`),
       );
+    else if (!isMany(name)) await warnIgnored(dir, name, problems);
   }
   for (const role of MANY) {
     if (!names.includes(role)) continue;
@@ -58,6 +60,7 @@ export async function readBundleFiles(dir: string, problems: Problems): Promise<
       const file = `${role}/${name}`;
       if (isDocument(name) && SAFE.test(name)) wanted.push({ role, file });
       else if (isMeant(name)) reportUnknown(file, problems, []);
+      else await warnIgnored(dir, file, problems);
     }
   }
   const found: BundleFile[] = [];
@@ -89,8 +92,8 @@ async function list(dir: string, below: string, problems: Problems): Promise<rea
       text: `expected at most ${FILES_MAX} files, found ${names.length}`,
     });
   } catch (cause) {
-    const text = `the directory cannot be read (${why(cause)})`;
-    problems.report('file-unreadable', topOf(below || '.'), { text });
+    const what = below === '' ? `directory ${show(dir)}` : 'the directory';
+    problems.report('file-unreadable', topOf(below || '.'), { text: `${what} cannot be read (${why(cause)})` });
   }
   return undefined;
 }
@@ -106,15 +109,38 @@ function isMeant(name: string): boolean {
   return /\.(ya?ml|json5?)$/i.test(name);
 }
 
+function isMany(name: string): boolean {
+  return MANY.some((each) => each === name);
+}
+
+/** Nothing below an unknown directory is read, nor a copy like `access.yaml.bak`: told where one may believe that it is. */
+async function warnIgnored(dir: string, file: string, problems: Problems): Promise<void> {
+  if (isMeant(file.replace(/[.~][A-Za-z0-9]*~?$/, ''))) {
+    problems.report('file-ignored', topOf(shown(file)), { text: 'a file of this name is not read' });
+    return;
+  }
+  const below = await readdir(join(dir, file)).catch(() => []);
+  // Other directories may be anybody's: key sets of issuers, sockets.
+  if (!below.some((name) => /\.ya?ml$/i.test(name) || roleOf(name) !== undefined || isMany(name))) return;
+  problems.report('file-ignored', topOf(shown(file)), {
+    text: 'a directory of this name is no part of a bundle; nothing in it is read',
+    misspelt: { name: file, known: MANY },
+  });
+}
+
 function isDocument(name: string): boolean {
   return EXTENSIONS.some((extension) => name.endsWith(extension));
 }
 
 function reportUnknown(file: string, problems: Problems, known: readonly string[]): void {
-  problems.report('file-unknown', topOf(file.replace(/[^A-Za-z0-9._/-]/g, '?').slice(0, 200)), {
+  problems.report('file-unknown', topOf(shown(file)), {
     text: 'no file of a bundle has this name',
     misspelt: { name: file, known },
   });
+}
+
+function shown(file: string): string {
+  return file.replace(/[^A-Za-z0-9._/-]/g, '?').slice(0, 200);
 }
 
 async function read(

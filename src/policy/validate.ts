@@ -76,7 +76,7 @@ function report({ issue, path, schema }: Found, source: Source, problems: Proble
     problems.report('value-wrong', source.at(path, 'key'), { expected, found: show(path.at(-1)) });
     return;
   }
-  const expected = described(schema) ?? 'another value';
+  const expected = described(schema) ?? mappingText(schema) ?? 'another value';
   if (value === undefined) {
     const key = String(path.at(-1));
     problems.report(MISSING[key] ?? 'key-missing', source.at(path.slice(0, -1), 'key'), {
@@ -138,6 +138,12 @@ function described(schema: z.core.$ZodType | undefined): string | undefined {
 function keysOf(schema: z.core.$ZodType): readonly string[] {
   const def = inner(schema)._zod.def as { type: string; shape?: Record<string, unknown> };
   return def.type === 'object' && def.shape !== undefined ? Object.keys(def.shape) : [];
+}
+
+/** A mapping in the words of `expected …`: by its keys. */
+function mappingText(schema: z.core.$ZodType | undefined): string | undefined {
+  const keys = schema === undefined ? [] : keysOf(schema);
+  return keys.length === 0 ? undefined : `a mapping of \`${keys.join('`, `')}\``;
 }
 
 function keySchema(schema: z.core.$ZodType): z.core.$ZodType | undefined {

@@ -88,7 +88,7 @@ test('a directory without files says what is missing, one that is not there says
   const absent = await loadBundle(join(empty, 'absent'));
   assert.deepEqual(
     absent.problems.map(({ file, rule, text }) => [file, rule, text]),
-    [['.', 'file-unreadable', 'the directory cannot be read (ENOENT)']],
+    [['.', 'file-unreadable', `directory \`${join(empty, 'absent')}\` cannot be read (ENOENT)`]],
   );
   assert.equal(absent.policy, undefined);
 });
