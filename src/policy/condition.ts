@@ -1,5 +1,15 @@
-/** The condition of a ladder's step, such as `80% of monthly-spend`, in the form that the schema has checked. */
-export function readCondition(text: string): { readonly limit: string; readonly percent: number } {
-  const [percent = '', , limit = ''] = text.split(' ');
-  return { limit, percent: Number.parseInt(percent, 10) };
+import { NAME } from './forms.ts';
+
+/** When a ladder's step is taken: the limit has spent so many percent, 1 to 100. */
+export interface Condition {
+  readonly limit: string;
+  readonly percent: number;
+}
+
+const CONDITION = new RegExp(`^(100|[1-9][0-9]?)% of (${NAME})$`);
+
+/** Reads `80% of monthly-spend`; undefined for anything else. */
+export function parseCondition(text: string): Condition | undefined {
+  const match = CONDITION.exec(text);
+  return match === null ? undefined : { limit: match[2]!, percent: Number(match[1]) };
 }

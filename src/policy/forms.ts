@@ -29,7 +29,9 @@ export function list<T extends z.ZodType>(item: T, expected: string) {
   return z.array(item).min(1).max(ENTRIES_MAX).describe(`a list of ${expected}`);
 }
 
-export const name = text(/^[A-Za-z][A-Za-z0-9._-]{0,63}$/, 'a name ([A-Za-z][A-Za-z0-9._-]{0,63})');
+/** Source of an expression, not anchored. */
+export const NAME = '[A-Za-z][A-Za-z0-9._-]{0,63}';
+export const name = text(new RegExp(`^${NAME}$`), `a name (${NAME})`);
 export const className = text(/^[a-z][a-z0-9_-]{0,31}$/, 'a class ([a-z][a-z0-9_-]{0,31})');
 export const modelName = text(/^[A-Za-z0-9._:/@-]{1,128}$/, 'a model name ([A-Za-z0-9._:/@-]{1,128})');
 export const modelPattern = text(

@@ -1,10 +1,9 @@
 /** Ladders that cannot work: found when the bundle is judged, not when a customer is refused. */
 import { dayOf } from '../core/day.ts';
 import { METERS } from '../core/units.ts';
-import { readCondition } from './condition.ts';
-import type { Known } from './names.ts';
-import { refer } from './names.ts';
-import type { Limit, ModelCatalog, Plan, PriceTables } from './policy.ts';
+import { parseCondition } from './condition.ts';
+import { type Known, refer } from './names.ts';
+import type { LadderStep, Limit, ModelCatalog, Plan, PriceTables } from './policy.ts';
 import { chargePrices, type ModelPrices, ratesAt } from './prices.ts';
 import { type Problems, show } from './problem.ts';
 import type { RuleId } from './rules.ts';
@@ -44,7 +43,7 @@ function report(rule: RuleId, inner: Path, finding: Parameters<Problems['report'
 /** The limit of a condition is one of the plan's, and the model it leads from carries it. */
 function lintCondition(index: number, site: LadderSite): void {
   const row = site.entry.ladder![index]!;
-  const { limit: name } = readCondition(row.at);
+  const { limit: name } = parseCondition(row.at)!;
   const limit = site.limits.find((each) => each.name === name);
   if (limit === undefined) {
     if (site.source.dropped.has(name)) return;
@@ -127,42 +126,64 @@ function dearerMeter({ from, use }: { readonly from: ModelPrices; readonly use: 
 /** True: there is a cycle. */
 function lintCycles(site: LadderSite): boolean {
   const { ladder } = site.plan;
-  const reported = new Set<string>();
+  const done = new Set<string>();
+  let found = false;
   for (const start of ladder.keys()) {
-    const walk: string[] = [];
+    const walk = new Set<string>();
     let current: string | undefined = start;
-    while (current !== undefined && !walk.includes(current)) {
-      walk.push(current);
+    while (current !== undefined && !done.has(current) && !walk.has(current)) {
+      walk.add(current);
       current = ladder.get(current)?.use;
     }
-    if (current === undefined || walk.some((model) => reported.has(model))) continue;
-    for (const model of walk) reported.add(model);
-    const index = site.entry.ladder!.findIndex(({ from }) => from === walk.at(-1));
-    report(
-      'ladder-cycle',
-      ['ladder', index, 'use'],
-      { text: `the ladder leads back: \`${[...walk, current].join('` → `')}\`` },
-      site,
-    );
+    if (current !== undefined && walk.has(current)) {
+      const cycle = [...walk].slice([...walk].indexOf(current));
+      const index = site.entry.ladder!.findIndex(({ from }) => from === cycle.at(-1));
+      const text = `the ladder leads back: \`${[...cycle, current].join('` → `')}\``;
+      report('ladder-cycle', ['ladder', index, 'use'], { text }, site);
+      found = true;
+    }
+    for (const model of walk) done.add(model);
   }
-  return reported.size > 0;
+  return found;
 }
 
 /** Down the ladder, the percents of one limit never fall: the lower step would be taken before the upper one. */
 function lintPercents(site: LadderSite): void {
   const { ladder } = site.plan;
-  for (const step of ladder.values()) {
-    const next = ladder.get(step.use);
-    for (const { limit, percent } of next?.when ?? []) {
-      const above = step.when.find((each) => each.limit === limit);
-      if (above === undefined || above.percent <= percent) continue;
-      const index = site.entry.ladder!.findIndex(
-        ({ from, at }) => from === step.use && readCondition(at).limit === limit,
-      );
-      const finding = { expected: `at least ${above.percent}% as in the step above it`, found: `\`${percent}%\`` };
-      report('ladder-percent', ['ladder', index, 'at'], finding, site);
+  const below = new Set([...ladder.values()].map(({ use }) => use));
+  const reported = new Set<number>();
+  for (const top of ladder.values()) {
+    if (below.has(top.from)) continue;
+    const above = new Map<string, number>();
+    for (let step: LadderStep | undefined = top; step !== undefined; step = ladder.get(step.use)) {
+      for (const { limit, percent } of step.when) {
+        const percentMin = above.get(limit) ?? 0;
+        if (percent < percentMin) reportPercent({ step, limit, percent, percentMin, reported }, site);
+        above.set(limit, Math.max(percent, percentMin));
+      }
     }
   }
+}
+
+/** Once, however many ladders lead down to the step. */
+function reportPercent(
+  fall: {
+    readonly step: LadderStep;
+    readonly limit: string;
+    readonly percent: number;
+    readonly percentMin: number;
+    readonly reported: Set<number>;
+  },
+  site: LadderSite,
+): void {
+  const { step, limit, percent, percentMin, reported } = fall;
+  const index = site.entry.ladder!.findIndex(
+    ({ from, at }) => from === step.from && parseCondition(at)?.limit === limit,
+  );
+  if (reported.has(index)) return;
+  reported.add(index);
+  const finding = { expected: `at least ${percentMin}% as in a step above it`, found: `\`${percent}%\`` };
+  report('ladder-percent', ['ladder', index, 'at'], finding, site);
 }
 
 /** A limit that only the upper model carries refuses, although there is a step down that would help. */

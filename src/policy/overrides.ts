@@ -1,6 +1,7 @@
 /** What stands instead of a limit's `max` at one account for a while. */
 import { samePeriod, type Window } from './amount.ts';
-import { bucketOf, type LimitContext, readAmount, readBurst } from './limit-entry.ts';
+import { bucketOf, readAmount, readBurst } from './limit-shape.ts';
+import type { LimitContext } from './limits.ts';
 import type { BoundLimit, Limit } from './policy.ts';
 import { show } from './problem.ts';
 import type { AccountEntry } from './schema.ts';

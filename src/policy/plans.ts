@@ -1,13 +1,13 @@
 /** plans.yaml's plans: entitlements, limits, ladders. */
-
 import type { Enforce } from '../core/units.ts';
-import { readCondition } from './condition.ts';
 import type { Document } from './documents.ts';
+import { weakest } from './enforce.ts';
+import { compileLadder } from './ladder.ts';
 import { lintLadder } from './ladder-lint.ts';
-import { compileLimit, type LimitContext, weakest } from './limit-entry.ts';
+import { compileLimits, type LimitContext } from './limits.ts';
 import { refer, referAll } from './names.ts';
-import type { Entitlement, LadderStep, Limit, Model, Plan, PriceTables } from './policy.ts';
-import { type Problems, show } from './problem.ts';
+import type { Entitlement, Limit, Model, Plan, PriceTables } from './policy.ts';
+import type { Problems } from './problem.ts';
 import type { PlanEntry, PlansFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
@@ -60,7 +60,7 @@ function compilePlan(
     { source, path: [...path, 'limits'], within, traffic: false },
     context,
   );
-  const ladder = compileLadder(entry, { source, path: [...path, 'ladder'], problems });
+  const ladder = compileLadder(entry.ladder ?? [], { source, path: [...path, 'ladder'], problems });
   const plan: Plan = Object.freeze({
     name,
     prices: entry.prices,
@@ -83,29 +83,6 @@ function compilePlan(
     problems,
   });
   return { plan, limits };
-}
-
-/** Limits of one list: each compiled, names unique within it. */
-export function compileLimits(
-  entries: NonNullable<PlanEntry['limits']>,
-  site: Parameters<typeof compileLimit>[1],
-  context: LimitContext,
-): readonly Limit[] {
-  const seen = new Set<string>();
-  const limits: Limit[] = [];
-  for (const [index, entry] of entries.entries()) {
-    const path = [...site.path, index];
-    if (seen.has(entry.name)) {
-      context.problems.report('name-duplicate', site.source.at([...path, 'name']), {
-        text: `a limit \`${entry.name}\` stands above`,
-      });
-    }
-    seen.add(entry.name);
-    const limit = compileLimit(entry, { ...site, path }, context);
-    if (limit === undefined) site.source.dropped.add(entry.name);
-    else limits.push(limit);
-  }
-  return Object.freeze(limits);
 }
 
 function compileEntitlement(
@@ -186,39 +163,4 @@ function lintCosts({ source, data }: Document<PlansFile>, context: PlanContext):
 function isCostMissing({ name, provider }: Model, source: Source, { prices, models }: PlanContext): boolean {
   if (Object.hasOwn(prices.cost[provider] ?? {}, name)) return false;
   return models.providers.names.has(provider) && !source.dropped.has(name) && !source.dropped.has(provider);
-}
-
-/** Rows with the same `from` are the conditions of one step. */
-function compileLadder(
-  entry: PlanEntry,
-  { source, path, problems }: { readonly source: Source; readonly path: Path; readonly problems: Problems },
-): ReadonlyMap<string, LadderStep> {
-  const steps = new Map<string, { from: string; use: string; when: { limit: string; percent: number }[] }>();
-  for (const [index, row] of (entry.ladder ?? []).entries()) {
-    const { limit, percent } = readCondition(row.at);
-    if (percent > 100) {
-      problems.report('value-wrong', source.at([...path, index, 'at']), {
-        expected: 'a percent from 1 to 100',
-        found: show(row.at),
-      });
-    }
-    const step = steps.get(row.from) ?? { from: row.from, use: row.use, when: [] };
-    if (step.use !== row.use) {
-      problems.report('ladder-conflict', source.at([...path, index, 'use']), {
-        expected: `\`${step.use}\`, as the step from \`${row.from}\` above says`,
-        found: show(row.use),
-      });
-    }
-    if (step.when.some((each) => each.limit === limit)) {
-      problems.report('ladder-conflict', source.at([...path, index, 'at']), {
-        text: `limit \`${limit}\` is already a condition of the step from \`${row.from}\``,
-      });
-    } else step.when.push(Object.freeze({ limit, percent }));
-    steps.set(row.from, step);
-  }
-  for (const step of steps.values()) {
-    Object.freeze(step.when);
-    Object.freeze(step);
-  }
-  return steps;
 }

@@ -1,6 +1,7 @@
 /** The grammar of the bundle's files, declared once. Each description completes "expected …". */
 import * as z from 'zod';
 import { AMOUNT_FORM } from './amount.ts';
+import { parseCondition } from './condition.ts';
 import { parseDigest } from './digest.ts';
 import {
   accountPath,
@@ -122,11 +123,10 @@ export const limitSchema = z.strictObject({
 export type LimitEntry = z.infer<typeof limitSchema>;
 
 const stepSchema = z.strictObject({
-  at: text(/^[1-9][0-9]{0,2}% of [A-Za-z][A-Za-z0-9._-]{0,63}$/, 'a condition like `80% of monthly-spend`'),
+  at: checked(parseCondition, 'a condition from 1% to 100% like `80% of monthly-spend`'),
   from: modelName,
   use: modelName,
 });
-export type StepEntry = z.infer<typeof stepSchema>;
 
 const priceRow = z.strictObject({
   from: date,
@@ -185,7 +185,7 @@ const overrideSchema = z.strictObject({
   approved_by: owner,
 });
 
-export const accountSchema = z.strictObject({
+const accountSchema = z.strictObject({
   plan: name.optional(),
   owner: owner.optional(),
   timezone: z.string().describe('a time zone like `Europe/Berlin`').optional(),

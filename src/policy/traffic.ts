@@ -2,10 +2,9 @@
 import { DAY_MS } from '../core/day.ts';
 import type { Enforce } from '../core/units.ts';
 import type { Document } from './documents.ts';
-import type { LimitContext } from './limit-entry.ts';
-import { weakest } from './limit-entry.ts';
+import { weakest } from './enforce.ts';
+import { compileLimits, type LimitContext } from './limits.ts';
 import { type Known, referAll } from './names.ts';
-import { compileLimits } from './plans.ts';
 import type { Limit, Policy, Route } from './policy.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration, parseSize } from './quantity.ts';
