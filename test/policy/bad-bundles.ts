@@ -17,6 +17,9 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   bidi: [
     'access.yaml:7:15: error file-encoding: expected visible text, found the control or invisible character U+202E [PR.PS-01]',
   ],
+  'blocked-list': [
+    'access.yaml:8:10: error type-wrong: `blocked`: expected a mapping of `accounts`, `credentials`, `actors`, `models`, found a list [PR.PS-01]',
+  ],
   bom: [
     'models.yaml:1:1: error file-encoding: expected visible text, found the control or invisible character U+FEFF [PR.PS-01]',
   ],
@@ -246,14 +249,25 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   'unknown-timezone': [
     'accounts/acme.yaml:4:13: error value-wrong: `acme.timezone`: expected a time zone like `Europe/Berlin`, found `Europe/Berln`; did you mean `Europe/Berlin`? [PR.PS-01]',
   ],
+  'warn-account-unreached': [
+    'accounts/globex.yaml:1:1: warning account-unreached: `globex`: no allow rule of access.yaml matches this account or one below it; all its calls are refused [PR.AA-05, NHI5]',
+  ],
   'warn-class-gone': [
     'plans.yaml:7:79: warning name-elsewhere: `plans.growth.entitlements[0].classes[1]`: expected a class of traffic.yaml, found `batch` [PR.AA-05, NHI5]',
+  ],
+  'warn-copy-ignored': [
+    'access.yaml.bak:1:1: warning file-ignored: a file of this name is not read [PR.PS-01]',
   ],
   'warn-cost-missing': [
     'plans.yaml:20:5: warning cost-missing: `prices.standard.small`: model `small` has no cost under provider `openai` [GV.OC-04]',
   ],
   'warn-dead-end': [
     'plans.yaml:10:16: warning ladder-dead-end: `plans.growth.limits[1].name`: only `large` carries this limit, and no step to `small` names it: it refuses when it is full [PR.AA-05]',
+  ],
+  'warn-directory-ignored': [
+    'account:1:1: warning file-ignored: a directory of this name is no part of a bundle; nothing in it is read; did you mean `accounts`? [PR.PS-01]',
+    'accounts/emea:1:1: warning file-ignored: a directory of this name is no part of a bundle; nothing in it is read [PR.PS-01]',
+    'bundle:1:1: warning file-ignored: a directory of this name is no part of a bundle; nothing in it is read [PR.PS-01]',
   ],
   'warn-key-elsewhere': [
     'keys/search.yaml:1:150: warning credential-environment: `k7f3q2.environment`: expected `staging`, the environment of this deployment, found `prod`; the key is refused here [PR.AA-05, NHI8]',
@@ -278,8 +292,15 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   'warn-pattern-in-vain': [
     'accounts/acme.yaml:12:58: warning limit-vain: `acme/search.limits[0].models`: no declared model matches; the limit binds nothing [PR.IR-04]',
   ],
+  'warn-pepper-unnamed': [
+    'keys/search.yaml:1:40: warning credential-pepper: `k7f3q2.digest`: tollgate.yaml names no pepper `v1`; keys under it are refused [PR.AA-01]',
+  ],
   'warn-route-gone': [
     'access.yaml:7:65: warning name-elsewhere: `rules[2].allow.routes[1]`: expected a route of traffic.yaml, found `models` [PR.AA-05, NHI5]',
+  ],
+  'warn-rule-in-vain': [
+    'access.yaml:7:49: warning rule-vain: `rules[2].allow.accounts[1]`: no declared account matches `acmee/**`; did you mean `acme`? [PR.AA-05, NHI5]',
+    'access.yaml:7:59: warning rule-vain: `rules[2].allow.accounts[2]`: no declared account matches `globex` [PR.AA-05, NHI5]',
   ],
   'warn-step-uncleared': [
     'plans.yaml:12:54: warning ladder-uncleared: `plans.growth.ladder[0].use`: the plan does not clear model `small`; the step is skipped [PR.AA-05, NHI5]',
