@@ -2,7 +2,8 @@
 
 export const DAY_MS = 86_400_000;
 
-const DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+/** What every day is written like. */
+export const DAY = /^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$/;
 
 /** 00:00 UTC of `2026-01-31`, epoch ms; undefined: no such day. */
 export function parseDay(text: string): number | undefined {

@@ -3,7 +3,7 @@ import { DAY_MS } from '../core/day.ts';
 import type { Unit } from '../core/units.ts';
 import type { Period } from './policy.ts';
 import { type Finding, show } from './problem.ts';
-import { parseScaled } from './quantity.ts';
+import { DECIMAL, parseScaled } from './quantity.ts';
 import type { RuleId } from './rules.ts';
 
 /** Money has 10^-9 of its currency as its smallest unit. */
@@ -49,6 +49,12 @@ const WORDS: Readonly<Record<string, Window>> = {
 };
 const LENGTH = /^([1-9][0-9]{0,4})([smh])$/;
 const LENGTH_MS = { s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** What every amount is written like; not everything that is written so is one. */
+export const AMOUNT = new RegExp(
+  `^${DECIMAL} (?:in flight|(?:${COUNTED.join('|')}|[A-Z]{3}(?: (?:${MONEY.join('|')}))?)` +
+    `(?: per (?:${Object.keys(WORDS).join('|')}|[1-9][0-9]{0,4}[smh]))?)$`,
+);
 
 /** Reads an amount. `currency` is the bundle's; another one is a fault. */
 export function parseAmount(text: string, currency: string): Amount | AmountFault {

@@ -6,7 +6,7 @@ export interface Condition {
   readonly percent: number;
 }
 
-const CONDITION = new RegExp(`^(100|[1-9][0-9]?)% of (${NAME})$`);
+export const CONDITION = new RegExp(`^(100|[1-9][0-9]?)% of (${NAME})$`);
 
 /** Reads `80% of monthly-spend`; undefined for anything else. */
 export function parseCondition(text: string): Condition | undefined {

@@ -1,6 +1,6 @@
 /** What is kept of an API key, as keys/*.yaml writes it: `hmac-sha256:v1:<base64url>`. */
 
-const DIGEST = /^hmac-sha256:(v[1-9][0-9]{0,3}):([A-Za-z0-9_-]{43})$/;
+export const DIGEST = /^hmac-sha256:(v[1-9][0-9]{0,3}):([A-Za-z0-9_-]{43})$/;
 
 export interface KeyDigest {
   /** Version of the pepper that the key was digested under, e.g. `v1`. */

@@ -10,6 +10,9 @@ export const SOCKET_PATH_BYTES_MAX = 103;
 
 const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]{1,253})):(0|[1-9][0-9]{0,4})$/;
 
+/** What every endpoint is written like; not everything that is written so is one. */
+export const ENDPOINT = new RegExp(`^unix:[^@]|${TCP.source}`);
+
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');

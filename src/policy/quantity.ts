@@ -2,7 +2,9 @@
 import { DAY_MS } from '../core/day.ts';
 import { Decimal } from './source.ts';
 
-const DECIMAL = /^(0|[1-9][0-9]{0,15})(?:\.([0-9]{1,12}))?([kM])?$/;
+/** Source of an expression, not anchored. */
+export const DECIMAL = '(0|[1-9][0-9]{0,15})(?:\\.([0-9]{1,12}))?([kM])?';
+const DECIMAL_FORM = new RegExp(`^${DECIMAL}$`);
 const ZEROS = { k: 3, M: 6 } as const;
 
 /**
@@ -10,7 +12,7 @@ const ZEROS = { k: 3, M: 6 } as const;
  * places. Never goes through a binary fraction.
  */
 export function parseScaled(text: string, places: number): bigint | 'inexact' | undefined {
-  const match = DECIMAL.exec(text);
+  const match = DECIMAL_FORM.exec(text);
   if (match === null) return undefined;
   const [, whole, fraction = '', suffix] = match;
   const shift = places + (suffix === undefined ? 0 : ZEROS[suffix as keyof typeof ZEROS]);
@@ -33,15 +35,14 @@ export function parseCount(value: number | string | Decimal): number | undefined
   return Number(scaled);
 }
 
+export const PERCENT = /^(?:100(?:\.0{1,4})?|(?:0|[1-9][0-9]?)(?:\.[0-9]{1,4})?)%$/;
+
 /** `12.5%` in ten-thousandths of a percent (125000); undefined: not 0–100 with up to four decimals. */
 export function parsePercent(text: string): number | undefined {
-  if (!text.endsWith('%')) return undefined;
-  const scaled = parseScaled(text.slice(0, -1), 4);
-  if (scaled === undefined || scaled === 'inexact' || scaled > 1_000_000n) return undefined;
-  return Number(scaled);
+  return PERCENT.test(text) ? Number(parseScaled(text.slice(0, -1), 4)) : undefined;
 }
 
-const DURATION = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/;
+export const DURATION = /^([1-9][0-9]{0,8})(ms|s|m|h|d)$/;
 const DURATION_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS } as const;
 
 /** `15m` in ms; undefined: not a length of time. */
@@ -50,7 +51,7 @@ export function parseDuration(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * DURATION_MS[match[2] as keyof typeof DURATION_MS];
 }
 
-const SIZE = /^([1-9][0-9]{0,8})(B|KiB|MiB)$/;
+export const SIZE = /^([1-9][0-9]{0,8})(B|KiB|MiB)$/;
 const SIZE_BYTES = { B: 1, KiB: 1024, MiB: 1024 * 1024 } as const;
 
 /** `4MiB` in bytes; undefined: not a size. */

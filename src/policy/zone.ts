@@ -1,6 +1,9 @@
 /** Time zones of customers. */
 import { Temporal } from 'temporal-polyfill';
 
+/** What every zone is written like; not everything that is written so is one. */
+export const ZONE = /^(?:UTC|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
+
 const known = new Map<string, boolean>();
 /** There are some 600 names; whatever else is asked for is not remembered. */
 const KNOWN_MAX = 2000;
@@ -9,7 +12,7 @@ const KNOWN_MAX = 2000;
 export function isZone(zone: string): boolean {
   const seen = known.get(zone);
   if (seen !== undefined) return seen;
-  const valid = /^(?:UTC|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/.test(zone) && resolves(zone);
+  const valid = ZONE.test(zone) && resolves(zone);
   if (known.size < KNOWN_MAX) known.set(zone, valid);
   return valid;
 }
