@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { TollgateError } from '../core/errors.ts';
 import { censusCommand } from './census.ts';
@@ -12,6 +13,7 @@ import { serveCommand } from './serve.ts';
 async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('tollgate')
     .description('the decision service behind Envoy for paid AI APIs')
+    .version(versionText(), '-V, --version', 'print the version')
     .addHelpText(
       'after',
       '\nExample:\n  tollgate check ./bundle && tollgate serve --config ./bundle\n\nExit codes: 0 done, 1 failed or problems found, 2 wrong usage',
@@ -24,6 +26,12 @@ async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = failed(error);
   }
+}
+
+/** As package.json has it, which lies two directories up both in the sources and in the build. */
+function versionText(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Says what went wrong on stderr (commander has said its own) and answers the exit code. */

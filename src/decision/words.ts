@@ -52,11 +52,21 @@ export function spanText(ms: number): string {
   return `${ms} ms`;
 }
 
-/** How long to wait, for people: rounded up to whole seconds, or to the largest fitting unit from two minutes on. */
+/**
+ * How long to wait, for people: rounded up to whole seconds, from two minutes on to the unit below the largest that fits
+ * (`6 days 2 hours`). Never shorter than the wait.
+ */
 export function waitText(ms: number): string {
-  for (const [size, name] of SPANS.slice(0, 3)) {
-    if (ms >= 2 * size) return `${Math.ceil(ms / size)} ${name}s`;
+  for (const [at, [size, name]] of SPANS.slice(0, 3).entries()) {
+    if (ms < 2 * size) continue;
+    const [part, partName] = SPANS[at + 1]!;
+    const parts = Math.ceil(ms / part);
+    const rest = parts % (size / part);
+    return `${countText(Math.floor(parts / (size / part)), name)}${rest === 0 ? '' : ` ${countText(rest, partName)}`}`;
   }
-  const seconds = Math.max(1, Math.ceil(ms / 1000));
-  return seconds === 1 ? '1 second' : `${seconds} seconds`;
+  return countText(Math.max(1, Math.ceil(ms / 1000)), 'second');
+}
+
+function countText(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

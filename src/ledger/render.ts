@@ -60,9 +60,19 @@ function tableOf(report: Report): string {
     // Tokens of different classes do not add up to anything that is sold.
     return byMeter ? cells.map((cell, at) => (at === report.query.by.length + 1 ? '' : cell)) : cells;
   });
-  const open = report.open === 0n ? '' : `\n${report.open} of the requests have not ended yet and have no amounts\n`;
+  const verb = report.open === 1n ? 'has' : 'have';
+  const open =
+    report.open === 0n ? '' : `\n${report.open} of the requests ${verb} not ended yet and ${verb} no amounts\n`;
+  const none = report.rows.length === 0 ? `\n${emptyText(report)}\n` : '';
   const [rows, sums] = withoutZeros(columnsOf(report), rowsOf(report), totals);
-  return alignedTable(columnsOf(report), rows, sums) + open;
+  return alignedTable(columnsOf(report), rows, sums) + open + none;
+}
+
+/** An empty bill is believed: which of the conditions it may be owed to. */
+function emptyText({ query: { account, fromMs, toMs } }: Report): string {
+  const whose = account === undefined ? '' : ` of account \`${account}\` or one below it`;
+  const when = fromMs === undefined && toMs === undefined ? '' : ' in these days';
+  return `the ledger has no admitted request${whose}${when}`;
 }
 
 /** Leaves out the last places of money that are 0 in every row, but for two: exact, and easier to read. */

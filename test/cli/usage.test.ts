@@ -1,8 +1,12 @@
 /** What every command says to a call that is off, and to one that asks for help. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { spawnNode } from '../support/process.ts';
+import { ROOT, spawnNode } from '../support/process.ts';
 import { fileScope } from '../support/scope.ts';
+
+const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 
 describe('wrong usage, and help', { concurrency: 3 }, () => {
   const scope = fileScope();
@@ -118,6 +122,11 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
       assert.equal(ended.stdout, '');
     });
   }
+
+  test('tollgate --version: that of package.json', async () => {
+    const { code, stdout, stderr } = await run(['--version']);
+    assert.deepEqual([code, stdout, stderr], [0, `${VERSION}\n`, '']);
+  });
 
   for (const command of [
     '',

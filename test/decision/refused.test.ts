@@ -79,7 +79,7 @@ const ROWS: readonly (Row & { readonly n: number })[] = [
     reason: 'budget_spent',
     waitMs: Date.parse('2026-11-30T23:00Z') - NOW_MS,
     message:
-      'limit `it` (150 output tokens per month) has 50 output tokens left, this call may take 100 output tokens; try again in 7 days',
+      'limit `it` (150 output tokens per month) has 50 output tokens left, this call may take 100 output tokens; try again in 6 days 11 hours',
     status: out(150, { remaining: 50, resetMs: Date.parse('2026-11-30T23:00Z') - NOW_MS }),
   },
   {
@@ -226,7 +226,7 @@ const ROWS: readonly (Row & { readonly n: number })[] = [
     asked: team,
     reason: 'budget_spent',
     waitMs: Date.parse('2026-11-30T23:00Z') - NOW_MS,
-    message: 'a limit above account `acme/team` is spent; try again in 7 days',
+    message: 'a limit above account `acme/team` is spent; try again in 6 days 11 hours',
   },
   {
     // And the own month before the parent's second.
@@ -240,7 +240,7 @@ const ROWS: readonly (Row & { readonly n: number })[] = [
     reason: 'budget_spent',
     waitMs: Date.parse('2026-11-30T23:00Z') - NOW_MS,
     message:
-      'limit `own` (150 output tokens per month) has 50 output tokens left, this call may take 100 output tokens; try again in 7 days',
+      'limit `own` (150 output tokens per month) has 50 output tokens left, this call may take 100 output tokens; try again in 6 days 11 hours',
     status: out(150, { name: 'own', remaining: 50, resetMs: Date.parse('2026-11-30T23:00Z') - NOW_MS }),
   },
   {

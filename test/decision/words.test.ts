@@ -104,12 +104,14 @@ const WAITS: readonly [n: number, ms: number, text: string][] = [
   [5, 60_000, '60 seconds'],
   [6, 119_999, '120 seconds'],
   [7, 2 * MINUTE_MS, '2 minutes'],
-  [8, 2 * MINUTE_MS + 1, '3 minutes'],
+  [8, 2 * MINUTE_MS + 1, '2 minutes 1 second'],
   [9, 2 * HOUR_MS - 1, '120 minutes'],
+  [15, 2 * HOUR_MS + 1, '2 hours 1 minute'],
   [10, 2 * HOUR_MS, '2 hours'],
   [11, 2 * DAY_MS - 1, '48 hours'],
   [12, 2 * DAY_MS, '2 days'],
-  [13, 6.5 * DAY_MS, '7 days'],
+  [13, 6 * DAY_MS + HOUR_MS + 1, '6 days 2 hours'],
+  [16, 7 * DAY_MS - 1, '7 days'],
   [14, 400 * DAY_MS, '400 days'],
 ];
 for (const [n, ms, text] of WAITS) test(`wait ${n}: ${text}`, () => assert.equal(waitText(ms), text));

@@ -60,7 +60,7 @@ acme/search  gpt-5  output         1        50  0.000500  0.000400  0.000100  US
 -----------  -----  ------  --------  --------  --------  --------  --------  --------
 total                              2            0.000625  0.000500  0.000125  USD
 
-1 of the requests have not ended yet and have no amounts
+1 of the requests has not ended yet and has no amounts
 `,
     );
   });

@@ -45,6 +45,21 @@ total                      2            1.250125  1.000200   0.249925  USD
   assert.match(renderReport(reportOf(['day'], []), { format: 'table' }), /^total +0 +0 .* 0\.00 +0\.00 +0\.00/m);
 });
 
+test('an empty table says so, and which conditions it may be owed to', () => {
+  const empty = reportOf(['account'], []);
+  const days = { ...empty.query, account: 'acmee' };
+  const ever = { ...days, toMs: undefined };
+  for (const [query, text] of [
+    [empty.query, 'the ledger has no admitted request in these days'],
+    [days, 'the ledger has no admitted request of account `acmee` or one below it in these days'],
+    [ever, 'the ledger has no admitted request of account `acmee` or one below it'],
+  ] as const) {
+    const lines = renderReport({ ...empty, query, open: 0n }, { format: 'table' }).split('\n');
+    assert.deepEqual(lines.slice(-3), ['', text, '']);
+  }
+  assert.doesNotMatch(renderReport(empty, { format: 'csv' }), /no admitted/);
+});
+
 test('refusals stand below the table', () => {
   const refusal = { account: 'acme', model: '', reason: 'rate_limited', limit: 'key-burst', count: 12n };
   const text = renderReport(reportOf(['account'], []), { format: 'table', refusals: [refusal] });
