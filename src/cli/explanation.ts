@@ -182,7 +182,7 @@ const LINE_COLUMNS: readonly Column[] = [
 function endText({ lines, currency }: Explanation, end: BookedEnd): string {
   const status = end.status === undefined ? '' : `, status ${end.status}`;
   const flags = end.flags.length === 0 ? '' : `, ${end.flags.join(', ')}`;
-  const head = `\nended ${new Date(end.atMs).toISOString()}: ${end.kind}${status}, ${end.attempts} attempts${flags}\n`;
+  const head = `\nended ${new Date(end.atMs).toISOString()}: ${end.kind}${status}, ${end.attempts} attempt${end.attempts === 1 ? '' : 's'}${flags}\n`;
   const own = lines.filter(({ rank }) => rank === end.rank);
   if (own.length === 0) return head;
   const rows = own.map(({ meter, model, quantity, charge, cost }) => [

@@ -10,7 +10,7 @@ export function pepperCommand(): Command {
     .argument('<file>', 'file to make, mode 0600')
     .addHelpText(
       'after',
-      '\nExample:\n  tollgate keys pepper ./bundle/pepper-v1\n  and in tollgate.yaml: peppers: { v1: pepper-v1 }',
+      '\nExample:\n  tollgate keys pepper ./pepper-v1\n  and in ./bundle/tollgate.yaml: peppers: { v1: ../pepper-v1 }',
     )
     .action(pepper);
 }

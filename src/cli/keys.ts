@@ -10,6 +10,6 @@ export function keysCommand(): Command {
   for (const command of [createCommand(), listCommand(), revokeCommand(), pepperCommand()]) keys.addCommand(command);
   return keys.addHelpText(
     'after',
-    '\nExample:\n  tollgate keys pepper ./bundle/pepper-v1\n  tollgate keys create --config ./bundle --account acme/search --class interactive --kind service --owner search@acme.example',
+    '\nExample:\n  tollgate keys pepper ./pepper-v1\n  tollgate keys create --config ./bundle --account acme/search --class interactive --kind service --owner search@acme.example',
   );
 }

@@ -91,6 +91,16 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
       code: 1,
       stderr: /^tollgate: bundle `.* has problems/,
     },
+    {
+      args: ['explain', '--key', 'tg_prod_k7f3q2abcdef_x', '--route', 'x', '--config', NONE],
+      code: 2,
+      stderr: /^tollgate: expected a public id like `k7f3q2abcdef`, the third part of a key, found a whole key\n$/,
+    },
+    {
+      args: ['explain', 'tg_prod_k7f3q2abcdef_x', '--ledger', LEDGER],
+      code: 2,
+      stderr: /^tollgate: expected a public id like .* found a whole key\n$/,
+    },
     { args: ['keys'], code: 2, stderr: /^Usage: tollgate keys / },
     {
       args: ['keys', 'create', '--config', NONE],

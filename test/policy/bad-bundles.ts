@@ -255,9 +255,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   'warn-class-gone': [
     'plans.yaml:7:79: warning name-elsewhere: `plans.growth.entitlements[0].classes[1]`: expected a class of traffic.yaml, found `batch` [PR.AA-05, NHI5]',
   ],
-  'warn-copy-ignored': [
-    'access.yaml.bak:1:1: warning file-ignored: a file of this name is not read [PR.PS-01]',
-  ],
+  'warn-copy-ignored': ['access.yaml.bak:1:1: warning file-ignored: a file of this name is not read [PR.PS-01]'],
   'warn-cost-missing': [
     'plans.yaml:20:5: warning cost-missing: `prices.standard.small`: model `small` has no cost under provider `openai` [GV.OC-04]',
   ],
