@@ -74,7 +74,7 @@ async function create(options: CreateOptions): Promise<void> {
       ? ''
       : `it is for environment ${minted.environment} and refused in ${policy.environment}, this bundle's own\n`;
   process.stderr.write(
-    `key ${minted.id} for ${options.account}, valid to the end of ${lifetime.expires} (UTC), is in ${file}; it is shown this once\n${elsewhere}`,
+    `key ${minted.id} for ${options.account}, valid to the end of ${lifetime.expires} (UTC), is in ${file}; it is shown this once, and let in once \`tollgate serve\` is started again\n${elsewhere}`,
   );
 }
 
@@ -89,7 +89,7 @@ async function soundBundle(dir: string): Promise<{ policy: Policy; settings: Set
 function noPepper(dir: string): TollgateError {
   return new TollgateError(
     'settings_invalid',
-    `tollgate.yaml of \`${dir}\` names no pepper file that can be used; make one with \`tollgate keys pepper ${dir}/pepper-v1\` and name it there: \`peppers: { v1: pepper-v1 }\``,
+    `tollgate.yaml of \`${dir}\` names no pepper file that can be used; make one with \`tollgate keys pepper ${dir}/../pepper-v1\` and name it there: \`peppers: { v1: ../pepper-v1 }\``,
   );
 }
 
