@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { CompiledModels } from './catalog.ts';
 import type { Document } from './documents.ts';
-import { compileAccounts, compileGlobs, type Matcher } from './glob.ts';
+import { compileAccountPatterns, compileGlobs, type Matcher } from './glob.ts';
 import { type Known, refer, referAll } from './names.ts';
 import type { AccessAnswer, AccessQuestion, AccessRules, Model } from './policy.ts';
 import type { Problems } from './problem.ts';
@@ -102,15 +102,15 @@ function compileRules({ source, data }: Document<AccessFile>, context: AccessCon
       reason: entry.reason,
       deny,
       observe: entry.enforce === 'observe',
-      accounts: compileAccounts(match.accounts),
+      accounts: compileAccountPatterns(match.accounts),
       routes: referAll(match.routes, context.routes, { ...at, path: [...at.path, 'routes'], owned: false }, problems),
-      ...compileModels(match, { ...at, deny }, context),
+      ...compileModelMatch(match, { ...at, deny }, context),
     });
   }
   return [...rules.filter(({ deny }) => deny), ...rules.filter(({ deny }) => !deny)];
 }
 
-function compileModels(
+function compileModelMatch(
   match: NonNullable<AccessFile['rules'][number]['deny']>,
   { source, path, deny }: { readonly source: Source; readonly path: Path; readonly deny: boolean },
   { models }: AccessContext,
@@ -145,7 +145,7 @@ type Blocked = Extract<AccessAnswer, { outcome: 'blocked' }>['what'];
 /** Accounts, credentials, actors and models that are shut out whatever the rules say. */
 function compileBlocked(blocked: AccessFile['blocked']): (question: AccessQuestion) => Blocked | undefined {
   if (blocked === undefined) return () => undefined;
-  const accounts = compileAccounts(blocked.accounts ?? []);
+  const accounts = compileAccountPatterns(blocked.accounts ?? []);
   const credentials = new Set(blocked.credentials);
   const actors = new Set(blocked.actors);
   const models = compileGlobs(blocked.models ?? []);

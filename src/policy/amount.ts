@@ -89,7 +89,7 @@ export function isAmountFault(read: Amount | AmountFault): read is AmountFault {
 }
 
 /** Reads one window's word, such as `month` or `5m`; undefined: none. */
-export function parseWindow(word: string): Window | undefined {
+function parseWindow(word: string): Window | undefined {
   if (Object.hasOwn(WORDS, word)) return WORDS[word];
   const match = LENGTH.exec(word);
   if (match === null) return undefined;

@@ -73,7 +73,7 @@ export function compilePolicy(documents: Documents, version: string, problems: P
 }
 
 /** sha256 of the tables with their keys in order, 16 hex digits. */
-export function priceVersionOf(prices: PriceTables): string {
+function priceVersionOf(prices: PriceTables): string {
   return createHash('sha256').update(canonical(prices)).digest('hex').slice(0, 16);
 }
 

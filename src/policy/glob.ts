@@ -35,7 +35,7 @@ export function compileGlobs(patterns: readonly string[]): Matcher {
 }
 
 /** Whether an account is one of `patterns`: `acme/search` itself, `acme/**` with all below it, `**` every account. */
-export function compileAccounts(patterns: readonly string[]): Matcher {
+export function compileAccountPatterns(patterns: readonly string[]): Matcher {
   const exact = new Set<string>();
   const below = new Set<string>();
   for (const pattern of patterns) {

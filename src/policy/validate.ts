@@ -7,12 +7,12 @@ import type { Path, Source } from './source.ts';
 type Issue = z.core.$ZodIssue;
 
 /** Keys whose absence has a rule of its own. */
-const MISSING: Readonly<Record<string, RuleId>> = {
-  owner: 'owner-missing',
-  prices: 'price-missing',
-  input: 'price-missing',
-  output: 'price-missing',
-};
+const MISSING: ReadonlyMap<string, RuleId> = new Map([
+  ['owner', 'owner-missing'],
+  ['prices', 'price-missing'],
+  ['input', 'price-missing'],
+  ['output', 'price-missing'],
+]);
 
 /** Keys whose values may be secrets put into the wrong place. */
 const HIDDEN: ReadonlySet<string> = new Set(['digest']);
@@ -79,7 +79,7 @@ function report({ issue, path, schema }: Found, source: Source, problems: Proble
   const expected = described(schema) ?? mappingText(schema) ?? 'another value';
   if (value === undefined) {
     const key = String(path.at(-1));
-    problems.report(MISSING[key] ?? 'key-missing', source.at(path.slice(0, -1), 'key'), {
+    problems.report(MISSING.get(key) ?? 'key-missing', source.at(path.slice(0, -1), 'key'), {
       text: `missing key \`${key}\`: expected ${expected}`,
     });
     return;

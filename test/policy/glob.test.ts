@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compileAccounts, compileGlob, compileGlobs } from '../../src/policy/glob.ts';
+import { compileAccountPatterns, compileGlob, compileGlobs } from '../../src/policy/glob.ts';
 
 const SEED = 20260702;
 
@@ -68,7 +68,7 @@ test('account patterns: the account itself, or it and all below', () => {
     [['**'], 'anything/at/all', true],
   ];
   for (const [index, [patterns, account, matches]] of rows.entries()) {
-    assert.equal(compileAccounts(patterns)(account), matches, `row ${index}`);
+    assert.equal(compileAccountPatterns(patterns)(account), matches, `row ${index}`);
   }
 });
 
@@ -78,7 +78,7 @@ test('property: `x/**` matches exactly x and what begins with x/', () => {
     .map((parts) => parts.join('/'));
   fc.assert(
     fc.property(path, path, (base, account) => {
-      assert.equal(compileAccounts([`${base}/**`])(account), account === base || account.startsWith(`${base}/`));
+      assert.equal(compileAccountPatterns([`${base}/**`])(account), account === base || account.startsWith(`${base}/`));
     }),
     { seed: SEED, numRuns: 500 },
   );
