@@ -3,9 +3,9 @@
  * (amounts, names of other things) is for the compiler.
  */
 import * as z from 'zod';
-import { parseDay } from '../core/day.ts';
+import { DAY, parseDay } from '../core/day.ts';
 import { KINDS } from './policy.ts';
-import { parseCount, parseDuration, parsePercent, parseSize } from './quantity.ts';
+import { DECIMAL, DURATION, parseCount, parseDuration, parsePercent, parseSize, SIZE } from './quantity.ts';
 import { Decimal } from './source.ts';
 
 /** Entries of one list or mapping, but for accounts and keys. */
@@ -16,12 +16,15 @@ export function text(pattern: RegExp, expected: string) {
   return z.string().regex(pattern).describe(expected);
 }
 
-/** A text that `accepts` can read: it answers undefined for others. */
-export function checked(accepts: (text: string) => unknown, expected: string) {
+/**
+ * A text that `accepts` can read: it answers undefined for others. `pattern` is for whoever cannot ask it (editors): it
+ * takes all that `accepts` takes, and little more.
+ */
+export function checked(accepts: (text: string) => unknown, expected: string, pattern: RegExp) {
   return z
     .string()
     .refine((value) => accepts(value) !== undefined)
-    .describe(expected);
+    .meta({ description: expected, pattern: pattern.source });
 }
 
 /** One entry or more: an empty list would mean nothing, or everything. */
@@ -56,20 +59,30 @@ export const accountPattern = text(
 );
 export const owner = text(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an owner like `team@acme.example`');
 export const enforce = z.enum(['on', 'observe', 'off']).describe('`on`, `observe` or `off`');
-export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`');
-export const size = checked(parseSize, 'a size like `64KiB` or `4MiB`');
-export const date = checked(parseDay, 'a day like `2026-01-31`');
-export const percent = checked((value) => {
-  const parsed = parsePercent(value);
-  return parsed !== undefined && parsed >= 10_000 && parsed % 10_000 === 0 ? parsed : undefined;
-}, 'a percent from `1%` to `100%`');
+export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`', DURATION);
+export const size = checked(parseSize, 'a size like `64KiB` or `4MiB`', SIZE);
+export const date = checked(parseDay, 'a day like `2026-01-31`', DAY);
+export const percent = checked(
+  (value) => {
+    const parsed = parsePercent(value);
+    return parsed !== undefined && parsed >= 10_000 && parsed % 10_000 === 0 ? parsed : undefined;
+  },
+  'a percent from `1%` to `100%`',
+  /^(?:100|[1-9][0-9]?)(?:\.0{1,4})?%$/,
+);
 export const count = z
   .union([z.int(), z.string(), z.instanceof(Decimal)])
   .refine((value) => parseCount(value) !== undefined)
-  .describe('a whole number like `400` or `128k`, below 2^53');
+  .meta({
+    description: 'a whole number like `400` or `128k`, below 2^53',
+    type: ['integer', 'string'],
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    pattern: `^${DECIMAL}$`,
+  });
 export const decimal = z
   .union([z.int().nonnegative(), z.instanceof(Decimal)])
-  .describe('an amount of money like `1.25`');
+  .meta({ description: 'an amount of money like `1.25`', type: 'number', minimum: 0 });
 const label = text(/^[A-Za-z0-9][A-Za-z0-9._ /:@+-]{0,127}$/, 'a text of [A-Za-z0-9._ /:@+-]; numbers in quotes');
 export const labels = z.record(name, label).describe('a mapping of texts');
 export const sentence = z.string().min(1).max(200).describe('a text of up to 200 characters');

@@ -1,8 +1,8 @@
 /** The grammar of the bundle's files, declared once. Each description completes "expected …". */
 import * as z from 'zod';
-import { AMOUNT_FORM } from './amount.ts';
-import { parseCondition } from './condition.ts';
-import { parseDigest } from './digest.ts';
+import { AMOUNT, AMOUNT_FORM } from './amount.ts';
+import { CONDITION, parseCondition } from './condition.ts';
+import { DIGEST, parseDigest } from './digest.ts';
 import {
   accountPath,
   accountPattern,
@@ -30,7 +30,8 @@ import {
   text,
 } from './forms.ts';
 import { DIALECTS, PARTITIONS } from './policy.ts';
-import { parsePercent } from './quantity.ts';
+import { PERCENT, parsePercent } from './quantity.ts';
+import { ZONE } from './zone.ts';
 
 const match = z.strictObject({
   accounts: list(accountPattern, 'accounts'),
@@ -102,9 +103,12 @@ export const accessSchema = z.strictObject({
 });
 export type AccessFile = z.infer<typeof accessSchema>;
 
+/** The compiler reads it: its faults have rules of their own. */
+const amount = z.string().meta({ description: AMOUNT_FORM, pattern: AMOUNT.source });
+
 export const limitSchema = z.strictObject({
   name,
-  max: z.string().describe(AMOUNT_FORM),
+  max: amount,
   burst: count.optional(),
   each: z
     .enum(PARTITIONS)
@@ -123,7 +127,7 @@ export const limitSchema = z.strictObject({
 export type LimitEntry = z.infer<typeof limitSchema>;
 
 const stepSchema = z.strictObject({
-  at: checked(parseCondition, 'a condition from 1% to 100% like `80% of monthly-spend`'),
+  at: checked(parseCondition, 'a condition from 1% to 100% like `80% of monthly-spend`', CONDITION),
   from: modelName,
   use: modelName,
 });
@@ -143,7 +147,7 @@ export type PriceEntry = z.infer<typeof priceRow>;
 const priceTable = z.record(modelName, list(priceRow, 'price rows')).describe('price rows for each model');
 const derivedPrices = z.strictObject({
   like: name,
-  discount: checked(parsePercent, 'a percent like `12%` or `12.5%`'),
+  discount: checked(parsePercent, 'a percent like `12%` or `12.5%`', PERCENT),
 });
 
 export const plansSchema = z.strictObject({
@@ -178,7 +182,7 @@ export type PlansFile = z.infer<typeof plansSchema>;
 export type PlanEntry = PlansFile['plans'][string];
 
 const overrideSchema = z.strictObject({
-  max: z.string().describe(AMOUNT_FORM),
+  max: amount,
   burst: count.optional(),
   until: date,
   reason: sentence,
@@ -188,7 +192,7 @@ const overrideSchema = z.strictObject({
 const accountSchema = z.strictObject({
   plan: name.optional(),
   owner: owner.optional(),
-  timezone: z.string().describe('a time zone like `Europe/Berlin`').optional(),
+  timezone: z.string().meta({ description: 'a time zone like `Europe/Berlin`', pattern: ZONE.source }).optional(),
   month_starts: z.int().min(1).max(28).describe('a day of the month from 1 to 28').optional(),
   unlisted: z.enum(['allow', 'refuse']).describe('`allow` or `refuse`').optional(),
   tags: labels.optional(),
@@ -270,7 +274,7 @@ export const keysSchema = z
     keyId,
     z.strictObject({
       account: accountPath,
-      digest: checked(parseDigest, 'a digest `hmac-sha256:v1:<43 characters of base64url>`'),
+      digest: checked(parseDigest, 'a digest `hmac-sha256:v1:<43 characters of base64url>`', DIGEST),
       kind,
       class: className,
       environment,

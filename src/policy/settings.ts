@@ -7,8 +7,8 @@ import { DAY_MS } from '../core/day.ts';
 import { systemCodeOf } from '../core/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/names.ts';
 import type { BundleFile } from './directory.ts';
-import { type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
-import { duration } from './forms.ts';
+import { ENDPOINT, type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
+import { checked, duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration } from './quantity.ts';
 import type { Source } from './source.ts';
@@ -45,10 +45,11 @@ export interface Settings {
   readonly log: LogLevel;
 }
 
-const listen = z
-  .string()
-  .refine((text) => parseEndpoint(text) !== undefined)
-  .describe('an address like `127.0.0.1:18080`, `[::1]:18080` or `unix:run/check.sock`');
+const listen = checked(
+  parseEndpoint,
+  'an address like `127.0.0.1:18080`, `[::1]:18080` or `unix:run/check.sock`',
+  ENDPOINT,
+);
 const fileName = z.string().min(1).max(1024).describe('the path of a file');
 const bound = z.int().describe('a whole number');
 
