@@ -52,7 +52,8 @@ export function explainCommand(): Command {
     .addHelpText(
       'after',
       `
-Shows each step, and each limit with used, asked, after and ceiling, and the reason.
+Shows each step, and each limit with used (spent and held), spent, asked, after, ceiling and where its ladder's step is,
+and the reason.
 Exit codes: 0 explained, 1 there is no such decision, key or ledger, 2 wrong usage.
 
 Examples:
@@ -69,7 +70,10 @@ Examples:
 /** The whole key is in a hurried hand's clipboard sooner than its id; it is not repeated in the message. */
 function refuseSecret(...ids: readonly (string | undefined)[]): void {
   if (!ids.some((id) => id?.includes('tg_'))) return;
-  throw new TollgateError('usage', 'expected a public id like `k7f3q2abcdef`, the third part of a key, found a whole key');
+  throw new TollgateError(
+    'usage',
+    'expected a public id like `k7f3q2abcdef`, the third part of a key, found a whole key',
+  );
 }
 
 async function explainPast(id: string, options: ExplainOptions): Promise<Explanation> {
@@ -130,6 +134,7 @@ async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
     body: options.body === undefined ? bodyOf(options) : await fileOf(options.body),
     partialBody: false,
     routeName: undefined,
+    requestId: undefined,
     deadlineMs: Number.POSITIVE_INFINITY,
   };
 }

@@ -298,7 +298,12 @@ describe('serve, where it cannot', need, () => {
   async function assertFails(t: Scoped, bundle: string, stderr: RegExp): Promise<void> {
     const child = serve(t, bundle);
     assert.deepEqual(await child.ended, { code: 1, signal: null });
-    assert.match(child.stderr(), stderr);
+    // The sample's rules name a customer that is not declared here, of which the log warns.
+    const said = child
+      .stderr()
+      .split(/^/m)
+      .filter((line) => !line.includes('"code":"bundle_warning"'));
+    assert.match(said.join(''), stderr);
     assert.doesNotMatch(child.output(), /"code":"serving"|\n {4}at /);
     assert.equal(child.stdout(), '');
   }
@@ -338,7 +343,7 @@ describe('serve, where it cannot', need, () => {
     await assertFails(
       t,
       bundle,
-      /^tollgate: ledger `[^`]+ledger\.db` is in use by another `tollgate serve`; stop that one, or give this one a ledger file of its own; /,
+      /^tollgate: ledger `[^`]+ledger\.db` is in use by another `tollgate serve`; stop that one, or give this one a ledger file of its own \(one process serves one gateway\)\n$/,
     );
     assert.deepEqual(await first.kill('SIGTERM'), { code: 0, signal: null });
     const next = serve(t, bundle);
