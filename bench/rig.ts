@@ -105,6 +105,7 @@ export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig
     decideFacts: (headers, facts) => {
       const decidedAtMs = clock.nowMs();
       const principal = identifier.identify(headers, policy, decidedAtMs);
+      if (principal instanceof Promise) throw new Error('a key is proved at once');
       if (isRefusal(principal)) throw new Error(principal.detail);
       const subject: Subject = {
         decisionId: mintDecisionId(ledger.id, decidedAtMs),

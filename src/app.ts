@@ -11,7 +11,9 @@ import { AUTHORIZATION, serveCheck } from './envoy/check-service.ts';
 import { Health } from './envoy/health.ts';
 import { type Listener, listen } from './envoy/transport.ts';
 import { CredentialIdentifier } from './identity/identify.ts';
+import { fetchKeySet } from './identity/key-fetch.ts';
 import { peppersOf } from './identity/peppers.ts';
+import { TokenProver } from './identity/token-prover.ts';
 import { holdToFields } from './ledger/fields.ts';
 import type { Recovered } from './ledger/ledger.ts';
 import { openSqliteLedger, type SqliteLedger } from './ledger/sqlite-ledger.ts';
@@ -73,7 +75,12 @@ export async function startApp(options: AppOptions): Promise<App> {
     settleWithinMs: settings.settleWithinMs,
     isDurable: true,
   });
-  const identifier = new CredentialIdentifier(peppersOf(settings.peppers));
+  const tokens = new TokenProver({
+    clock,
+    fetch: fetchKeySet,
+    onFault: (fault, about) => events.write('warn', `issuer_keys_${fault}`, about),
+  });
+  const identifier = new CredentialIdentifier(peppersOf(settings.peppers), tokens);
   const ledger = await openSqliteLedger({
     file: settings.ledger.path,
     commitMs: settings.commitMs,
@@ -118,6 +125,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       void sweep(meter, clock, events);
       tellAnomalies();
     }, SWEEP_MS);
+    // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
+    void tokens.prepare(policy);
     health.set(true);
     return {
       ledgerId: ledger.id,

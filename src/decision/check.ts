@@ -3,7 +3,7 @@ import { mintDecisionId } from '../core/ids.ts';
 import type { Awaitable } from '../core/units.ts';
 import { credentialHeaders } from '../identity/credential.ts';
 import type { Identifier } from '../identity/identify.ts';
-import { type IdentityRefusal, isRefusal } from '../identity/principal.ts';
+import { type IdentityRefusal, isRefusal, type Principal } from '../identity/principal.ts';
 import type { Hold, Refusal } from '../ledger/hold.ts';
 import type { LimitStore, ReserveAnswer } from '../limits/store.ts';
 import type { Policy, Route } from '../policy/policy.ts';
@@ -70,7 +70,16 @@ export class Decider {
     if (policy === undefined) return this.#deny(POLICY_MISSING, { policy });
     const route = routeOf(call, policy);
     if ('reason' in route) return this.#deny(route, { policy });
-    const principal = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
+    const found = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
+    if (!(found instanceof Promise)) return this.#met(call, { policy, route }, found);
+    return found.then((late) => this.#met(call, { policy, route }, late));
+  }
+
+  #met(
+    call: Call,
+    { policy, route }: Pick<Caller, 'policy' | 'route'>,
+    principal: Principal | IdentityRefusal,
+  ): Awaitable<Decision> {
     if (isRefusal(principal)) return this.#turnAway(principal, { policy, route });
     const account = policy.account(principal.account);
     if (account === undefined) {

@@ -52,6 +52,7 @@ export function denyOf(denial: Denial, known: KnownOfCall): Deny {
 const UNKNOWN_CREDENTIAL = 'the credential is not valid';
 const CREDENTIAL_TEXT: Readonly<Partial<Record<Reason, string>>> = {
   credential_missing: 'a credential is required: send `authorization: Bearer KEY` or `x-api-key: KEY`',
+  keys_unavailable: 'the credential cannot be verified now',
   credentials_ambiguous: 'exactly one credential is accepted',
 };
 

@@ -14,6 +14,9 @@ const TOKEN68 = /^[A-Za-z0-9._~+/-]+=*$/;
 /** JWS compact serialization, RFC 7515 section 7.1. No API key of ours contains a dot. */
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
 
+/** JWE compact serialization, RFC 7516 section 7.1: five segments, of which some may be empty. */
+const JWE = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*){4}$/;
+
 export interface Presented {
   readonly carrier: Carrier;
   readonly kind: 'opaque' | 'jwt';
@@ -69,6 +72,7 @@ function bearer(value: string): Presented | IdentityRefusal {
 
 function token(text: string, carrier: Carrier): Presented | IdentityRefusal {
   if (!TOKEN68.test(text)) return refuse('credential_malformed', `${carrier} is not one token68`);
+  if (JWE.test(text)) return refuse('credential_unsupported', `${carrier} is an encrypted token`);
   return { carrier, kind: JWT.test(text) ? 'jwt' : 'opaque', token: text };
 }
 

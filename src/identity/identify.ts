@@ -1,21 +1,24 @@
 /** Request headers → principal, or why nobody was let in. */
 import { hash } from 'node:crypto';
 import type { Reason } from '../core/reasons.ts';
+import type { Awaitable } from '../core/units.ts';
 import type { ApiKey, Policy } from '../policy/policy.ts';
 import { parseApiKey } from './api-key.ts';
 import { presentedCredential } from './credential.ts';
 import { digestMatches } from './digest.ts';
 import type { Peppers } from './peppers.ts';
 import { type HeaderView, type IdentityRefusal, isRefusal, type Principal } from './principal.ts';
+import type { ProvedToken, TokenProver } from './token-prover.ts';
 import { VerdictCache } from './verdict-cache.ts';
 
 /** Binds a request's credential to whom it was given to. */
 export interface Identifier {
   /**
    * Exactly one credential, proved against `policy` at `nowMs`, or a refusal; never throws on input. The only side effect
-   * is a bounded cache. Which headers carried it: `credentialHeaders`.
+   * is a bounded cache. A promise only for a token that is not remembered, and it never rejects. Which headers carried it:
+   * `credentialHeaders`.
    */
-  identify(headers: HeaderView, policy: Policy, nowMs: number): Principal | IdentityRefusal;
+  identify(headers: HeaderView, policy: Policy, nowMs: number): Awaitable<Principal | IdentityRefusal>;
 }
 
 /** An answer and the first instant at which it may be another one. */
@@ -25,23 +28,24 @@ interface Verdict {
 }
 
 /**
- * Proves API keys. Tokens and client certificates are refused as `credential_unsupported` until they are served.
+ * Proves API keys, and tokens where there is a prover; client certificates are refused as `credential_unsupported` until
+ * they are served.
  * A change of policy (a revoked key, another bundle) drops all that was remembered, so it holds from the next request on.
  */
 export class CredentialIdentifier implements Identifier {
   readonly #peppers: Peppers;
+  readonly #tokens: TokenProver | undefined;
   readonly #cache = new VerdictCache();
   #policy: Policy | undefined;
 
-  constructor(peppers: Peppers) {
+  constructor(peppers: Peppers, tokens?: TokenProver) {
     this.#peppers = peppers;
+    this.#tokens = tokens;
   }
 
-  identify(headers: HeaderView, policy: Policy, nowMs: number): Principal | IdentityRefusal {
+  identify(headers: HeaderView, policy: Policy, nowMs: number): Awaitable<Principal | IdentityRefusal> {
     const presented = presentedCredential(headers);
     if ('reason' in presented) return presented;
-    if (presented.kind === 'jwt') return refuse('credential_unsupported', 'tokens are not served yet');
-
     if (this.#policy !== policy) {
       this.#cache.clear();
       this.#policy = policy;
@@ -50,6 +54,7 @@ export class CredentialIdentifier implements Identifier {
     const exact = hash('sha256', presented.token, 'base64');
     const cached = this.#cache.get(exact, nowMs);
     if (cached !== undefined) return cached;
+    if (presented.kind === 'jwt') return this.#identifyToken(presented.token, { exact, policy, nowMs });
 
     const { found, untilMs } = proveApiKey(presented.token, policy, this.#peppers, nowMs);
     if (isRefusal(found)) {
@@ -59,6 +64,28 @@ export class CredentialIdentifier implements Identifier {
     }
     return found;
   }
+
+  /** Refusals of tokens are not remembered: the next fetch of a key set may make one good. */
+  #identifyToken(text: string, asked: AskedToken): Awaitable<Principal | IdentityRefusal> {
+    if (this.#tokens === undefined) return refuse('credential_unsupported', 'tokens are not served here');
+    const proved = this.#tokens.prove(text, asked.policy, asked.nowMs);
+    return proved instanceof Promise ? proved.then((late) => this.#keep(late, asked)) : this.#keep(proved, asked);
+  }
+
+  /** What was proved against a policy that is gone by now is remembered for nobody. */
+  #keep(proved: ProvedToken | IdentityRefusal, { exact, policy, nowMs }: AskedToken): Principal | IdentityRefusal {
+    if ('reason' in proved) return proved;
+    const { principal, untilMs } = proved;
+    if (this.#policy === policy) this.#cache.putPrincipal(exact, principal, { nowMs, untilMs });
+    return principal;
+  }
+}
+
+interface AskedToken {
+  /** Digest of the token's exact bytes. */
+  readonly exact: string;
+  readonly policy: Policy;
+  readonly nowMs: number;
 }
 
 /**

@@ -53,7 +53,7 @@ async function judge(
 ): Promise<LoadedBundle> {
   const version = versionOf(files);
   const documents = readDocuments(files, problems, parsed);
-  const policy = documents === undefined ? undefined : compilePolicy(documents, version, problems);
+  const policy = documents === undefined ? undefined : compilePolicy(documents, { dir, version }, problems);
   const sound = policy !== undefined && problems.errors === 0;
   if (sound && documents !== undefined) lintReach(documents, policy, problems);
   const lastsMaxMs = Math.max(0, ...[...(policy?.routes.values() ?? [])].map((route) => route.lastsMaxMs));

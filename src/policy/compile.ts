@@ -4,6 +4,7 @@ import { compileAccess } from './access.ts';
 import { compileAccounts } from './accounts.ts';
 import { compileModels } from './catalog.ts';
 import type { Documents } from './documents.ts';
+import { compileIssuers } from './issuers.ts';
 import { compileKeys } from './keys.ts';
 import { type CompiledPlan, compilePlans } from './plans.ts';
 import type { Limit, Policy, PriceTables } from './policy.ts';
@@ -15,9 +16,13 @@ import { compileTraffic, compileTrafficLimits } from './traffic.ts';
 
 /**
  * Compiles `documents`, reporting every problem. The policy may be used only if no error was reported. `version` is the
- * hash of the files.
+ * hash of the files; what they name beside them lies relative to `dir`.
  */
-export function compilePolicy(documents: Documents, version: string, problems: Problems): Policy {
+export function compilePolicy(
+  documents: Documents,
+  { dir, version }: { readonly dir: string; readonly version: string },
+  problems: Problems,
+): Policy {
   const { access, plans, traffic: trafficFile } = documents;
   const models = compileModels(documents.models, problems);
   const prices = compilePrices(plans, problems);
@@ -54,6 +59,7 @@ export function compilePolicy(documents: Documents, version: string, problems: P
     problems,
     accountExists: accounts.exists,
   });
+  const issuers = compileIssuers(access, { dir, problems, accountExists: accounts.exists });
   return Object.freeze({
     version,
     environment: access.data.environment,
@@ -66,6 +72,7 @@ export function compilePolicy(documents: Documents, version: string, problems: P
     access: rules,
     keys,
     keyAgeMaxMs,
+    issuers,
     prices,
     priceVersion: priceVersionOf(prices),
     account: accounts.account,

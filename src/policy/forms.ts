@@ -57,6 +57,10 @@ export const accountPattern = text(
   new RegExp(`^(?:\\*\\*|${part}(?:/${part}){0,7}(?:/\\*\\*)?)$`),
   'an account like `acme/search`, or `acme/**` for it and all below it',
 );
+export const accountTemplate = text(
+  new RegExp(`^${part}(?:/(?:${part}|\\{[A-Za-z0-9_]{1,64}\\})){0,7}$`),
+  'an account whose first part is literal, with whole parts from claims, like `acme/{team}`',
+);
 export const owner = text(/^[^\s@]{1,64}@[^\s@]{1,190}$/, 'an owner like `team@acme.example`');
 export const enforce = z.enum(['on', 'observe', 'off']).describe('`on`, `observe` or `off`');
 export const duration = checked(parseDuration, 'a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`', DURATION);
@@ -93,7 +97,11 @@ export const ENVIRONMENT = '[a-z][a-z0-9-]{0,31}';
 export const KEY_ID = '[a-z][a-z0-9]{5,31}';
 export const environment = text(new RegExp(`^${ENVIRONMENT}$`), `an environment (${ENVIRONMENT})`);
 export const keyId = text(new RegExp(`^${KEY_ID}$`), `a public id (${KEY_ID})`);
-export const https = text(
-  /^https:\/\/[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~/-]*)?$/,
-  'an https URL without query',
+/** Plain http reaches loopback only: whoever can read it there is already on the machine. */
+const URL_FORM =
+  '(?:https://[A-Za-z0-9.-]+|http://(?:localhost|127(?:\\.[0-9]{1,3}){3}|\\[::1\\]))(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?';
+export const https = text(new RegExp(`^${URL_FORM}$`), 'an https URL without query (http only on loopback)');
+export const keySetPlace = text(
+  new RegExp(`^(?:${URL_FORM}|/?[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)$`),
+  'an https URL without query (http only on loopback), or a file like `jwks/corp.json`',
 );

@@ -4,6 +4,7 @@
  */
 import type { Enforce, Meter, Unit } from '../core/units.ts';
 import type { KeyDigest } from './digest.ts';
+import type { Issuer } from './issuer.ts';
 
 export const DIALECTS = [
   'openai-chat',
@@ -234,6 +235,8 @@ export interface Policy {
   readonly keys: ReadonlyMap<string, ApiKey>;
   /** Longest that a key may live (`credentials.age_max`), ms; undefined: as long as it says. */
   readonly keyAgeMaxMs: number | undefined;
+  /** By the value of `iss`; several entries of one issuer differ in audience. */
+  readonly issuers: ReadonlyMap<string, readonly Issuer[]>;
   readonly prices: PriceTables;
   /** Hash of `prices`, 16 hex digits. */
   readonly priceVersion: string;

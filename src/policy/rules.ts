@@ -75,6 +75,7 @@ export const RULES = {
   'credential-environment': { severity: 'warning', controls: ['PR.AA-05', 'NHI8'] },
   'credential-account': { severity: 'warning', controls: ['PR.AA-05', 'NHI5'] },
   'credential-pepper': { severity: 'warning', controls: ['PR.AA-01'] },
+  'issuer-ambiguous': { severity: 'error', controls: ['PR.AA-01', 'PR.AA-05', 'NHI8'] },
   'setting-range': FORM,
   'listen-exposed': { severity: 'error', controls: ['PR.AA-05', 'PR.IR-01'] },
   'secret-file': { severity: 'error', controls: ['PR.AA-01', 'PR.DS-01', 'NHI2'] },

@@ -6,6 +6,7 @@ import { DIGEST, parseDigest } from './digest.ts';
 import {
   accountPath,
   accountPattern,
+  accountTemplate,
   checked,
   className,
   count,
@@ -17,6 +18,7 @@ import {
   flag,
   https,
   keyId,
+  keySetPlace,
   kind,
   labels,
   list,
@@ -29,6 +31,7 @@ import {
   size,
   text,
 } from './forms.ts';
+import { SIGNATURES } from './issuer.ts';
 import { DIALECTS, PARTITIONS } from './policy.ts';
 import { PERCENT, parsePercent } from './quantity.ts';
 import { ZONE } from './zone.ts';
@@ -56,20 +59,15 @@ export const accessSchema = z.strictObject({
       name,
       z.strictObject({
         issuer: https,
-        jwks: https,
+        jwks: keySetPlace,
         audience: sentence,
         algorithms: list(
-          z
-            .enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'])
-            .describe('an asymmetric algorithm like `ES256`'),
-          'asymmetric algorithms',
+          z.enum(SIGNATURES).describe('an asymmetric algorithm like `ES256`'),
+          'asymmetric algorithms like `ES256`',
         ),
-        type: sentence,
+        type: text(/^[A-Za-z0-9][A-Za-z0-9+._/-]{0,63}$/, 'a type of token like `at+jwt`'),
         age_max: duration,
-        account: text(
-          /^[a-z0-9._-]{1,64}(?:\/(?:[a-z0-9._-]{1,64}|\{[A-Za-z0-9_]{1,64}\})){0,7}$/,
-          'an account whose first part is literal, with whole parts from claims, like `acme/{team}`',
-        ),
+        account: accountTemplate,
         actor: text(/^\{[A-Za-z0-9_]{1,64}\}$/, 'a claim like `{sub}`').optional(),
         kind,
         class: className,

@@ -13,11 +13,6 @@ const SERVED: ReadonlySet<DialectName> = new Set([
 /** One sentence for each thing that `documents` asks for in vain; `serve` warns of them. */
 export function unserved({ access, traffic }: Pick<Documents, 'access' | 'traffic'>): readonly string[] {
   const found: string[] = [];
-  for (const name of Object.keys(access.data.issuers ?? {})) {
-    found.push(
-      `${access.source.ref(['issuers', name])}: tokens of issuer \`${name}\` are not served yet; their callers are answered 401`,
-    );
-  }
   for (const [index, { id }] of (access.data.certificates ?? []).entries()) {
     found.push(
       `${access.source.ref(['certificates', index])}: client certificate \`${id}\` is not served yet; its callers are answered 401`,

@@ -12,6 +12,7 @@ export interface BundleParts {
   /** Of the whole bundle, in access.yaml. */
   readonly enforce?: Enforce;
   readonly rules?: readonly string[];
+  readonly issuers?: readonly string[];
   readonly blocked?: string;
   readonly entitlements?: readonly string[];
   readonly planEnforce?: Enforce;
@@ -81,7 +82,7 @@ export function bundleFiles(parts: BundleParts = {}): Record<string, string> {
     'access.yaml': `owner: security@acme.example
 environment: prod
 enforce: ${enforce}
-${list('rules', parts.rules ?? RULES)}${blocked === undefined ? '' : `blocked: ${blocked}\n`}`,
+${parts.issuers === undefined ? '' : `issuers:\n${rows('  ', parts.issuers)}`}${list('rules', parts.rules ?? RULES)}${blocked === undefined ? '' : `blocked: ${blocked}\n`}`,
     'plans.yaml': `owner: finance@acme.example
 currency: USD
 plans:

@@ -4,7 +4,7 @@ import { mintApiKey } from '../../src/identity/api-key.ts';
 import { digestText } from '../../src/identity/digest.ts';
 import { CredentialIdentifier } from '../../src/identity/identify.ts';
 import { newPepperText, type Peppers, parsePepper } from '../../src/identity/peppers.ts';
-import { isRefusal, type Principal } from '../../src/identity/principal.ts';
+import { type HeaderView, type IdentityRefusal, isRefusal, type Principal } from '../../src/identity/principal.ts';
 import { parseDigest } from '../../src/policy/digest.ts';
 import type { ApiKey, Policy } from '../../src/policy/policy.ts';
 import { headersOf } from './headers.ts';
@@ -38,10 +38,19 @@ function policyOf(keys: ApiKey[], environment = 'prod'): Policy {
   return part as Policy;
 }
 
+/** Keys are proved at once. */
+class KeyIdentifier extends CredentialIdentifier {
+  override identify(headers: HeaderView, policy: Policy, nowMs: number): Principal | IdentityRefusal {
+    const found = super.identify(headers, policy, nowMs);
+    assert.ok(!(found instanceof Promise));
+    return found;
+  }
+}
+
 const bearer = (key: string) => headersOf([['authorization', `Bearer ${key}`]]);
 
 function reasonOf(keys: ApiKey[], options: { key?: string; nowMs?: number; environment?: string } = {}): string {
-  const identifier = new CredentialIdentifier(PEPPERS);
+  const identifier = new KeyIdentifier(PEPPERS);
   const policy = policyOf(keys, options.environment);
   const found = identifier.identify(bearer(options.key ?? MINTED.key), policy, options.nowMs ?? NOW_MS);
   return isRefusal(found) ? found.reason : found.credential;
@@ -49,7 +58,7 @@ function reasonOf(keys: ApiKey[], options: { key?: string; nowMs?: number; envir
 
 describe('identify', () => {
   test('1 a good key is its principal, whichever header it came in', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     const policy = policyOf([entry()]);
     const expected: Principal = {
       account: 'acme/search',
@@ -67,7 +76,7 @@ describe('identify', () => {
   });
 
   test('2 a shared key says so', () => {
-    const found = new CredentialIdentifier(PEPPERS).identify(
+    const found = new KeyIdentifier(PEPPERS).identify(
       bearer(MINTED.key),
       policyOf([entry(MINTED, { shared: true })]),
       NOW_MS,
@@ -130,7 +139,7 @@ describe('identify', () => {
   test('5 no refusal shows the secret, and the reason is of the kind `credential`', () => {
     const secret = MINTED.key.split('_')[3]!;
     for (const keys of [[], [entry(MINTED, { revoked: true })], [entry(MINTED, { expiresMs: 0 })]]) {
-      const found = new CredentialIdentifier(PEPPERS).identify(bearer(MINTED.key), policyOf(keys), NOW_MS);
+      const found = new KeyIdentifier(PEPPERS).identify(bearer(MINTED.key), policyOf(keys), NOW_MS);
       assert.ok(isRefusal(found));
       assert.ok(!found.detail.includes(secret));
     }
@@ -139,7 +148,7 @@ describe('identify', () => {
 
 describe('what is remembered', () => {
   test('6 a principal is the same object while it is remembered', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     const policy = policyOf([entry()]);
     const first = identifier.identify(bearer(MINTED.key), policy, NOW_MS);
     assert.equal(identifier.identify(headersOf([['x-api-key', MINTED.key]]), policy, NOW_MS + 59_999), first);
@@ -147,7 +156,7 @@ describe('what is remembered', () => {
   });
 
   test('7 it ends with the key, to the millisecond', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     const policy = policyOf([entry(MINTED, { expiresMs: NOW_MS + 10 })]);
     assert.ok(!isRefusal(identifier.identify(bearer(MINTED.key), policy, NOW_MS + 9)));
     const found = identifier.identify(bearer(MINTED.key), policy, NOW_MS + 10);
@@ -155,7 +164,7 @@ describe('what is remembered', () => {
   });
 
   test('8 it ends with the policy: a revoked key is refused by the next request', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     assert.ok(!isRefusal(identifier.identify(bearer(MINTED.key), policyOf([entry()]), NOW_MS)));
     const found = identifier.identify(bearer(MINTED.key), policyOf([entry(MINTED, { revoked: true })]), NOW_MS);
     assert.equal(isRefusal(found) && found.reason, 'credential_revoked');
@@ -163,7 +172,7 @@ describe('what is remembered', () => {
   });
 
   test('9 a refusal is remembered too, and ends when the key becomes valid', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     const policy = policyOf([entry(MINTED, { createdMs: NOW_MS + 3 })]);
     const first = identifier.identify(bearer(MINTED.key), policy, NOW_MS);
     assert.ok(isRefusal(first));
@@ -172,7 +181,7 @@ describe('what is remembered', () => {
   });
 
   test('10 a near miss of a remembered key is not taken for it', () => {
-    const identifier = new CredentialIdentifier(PEPPERS);
+    const identifier = new KeyIdentifier(PEPPERS);
     const policy = policyOf([entry()]);
     identifier.identify(bearer(MINTED.key), policy, NOW_MS);
     for (const text of [`${MINTED.key}=`, MINTED.key.toUpperCase(), MINTED.key.slice(0, -1)]) {

@@ -74,6 +74,36 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   infinite: [
     'plans.yaml:28:69: error number-form: `costs.openai.small[0].output`: expected a decimal number, found `.inf` [PR.PS-01]',
   ],
+  'issuer-customer-from-claim': [
+    'access.yaml:5:164: error value-wrong: `issuers.corp.account`: expected an account whose first part is literal, with whole parts from claims, like `acme/{team}`, found `{org}/{team}` [PR.PS-01]',
+  ],
+  'issuer-empty-algorithms': [
+    'access.yaml:5:118: error value-wrong: `issuers.corp.algorithms`: expected at least 1 entry, found an empty list [PR.PS-01]',
+  ],
+  'issuer-none': [
+    'access.yaml:5:119: error value-wrong: `issuers.corp.algorithms[0]`: expected an asymmetric algorithm like `ES256`, found `none` [PR.PS-01]',
+  ],
+  'issuer-part-of-a-part': [
+    'access.yaml:5:164: error value-wrong: `issuers.corp.account`: expected an account whose first part is literal, with whole parts from claims, like `acme/{team}`, found `acme/team-{team}` [PR.PS-01]',
+  ],
+  'issuer-plain-http': [
+    'access.yaml:5:49: error value-wrong: `issuers.corp.jwks`: expected an https URL without query (http only on loopback), or a file like `jwks/corp.json`, found `http://id.acme.example/jwks.json` [PR.PS-01]',
+  ],
+  'issuer-symmetric': [
+    'access.yaml:5:126: error value-wrong: `issuers.corp.algorithms[1]`: expected an asymmetric algorithm like `ES256`, found `HS256`; did you mean `RS256`? [PR.PS-01]',
+  ],
+  'issuer-twice': [
+    'access.yaml:6:96: error issuer-ambiguous: `issuers.staff.audience`: issuer `corp` already takes the tokens of `https://id.acme.example` for `ai-gateway` [PR.AA-01, PR.AA-05, NHI8]',
+  ],
+  'issuer-without-age': [
+    'access.yaml:5:3: error key-missing: `issuers.corp`: missing key `age_max`: expected a length of time like `100ms`, `30s`, `15m`, `1h` or `90d` [PR.PS-01]',
+  ],
+  'issuer-without-algorithms': [
+    'access.yaml:5:3: error key-missing: `issuers.corp`: missing key `algorithms`: expected a list of asymmetric algorithms like `ES256` [PR.PS-01]',
+  ],
+  'issuer-without-type': [
+    'access.yaml:5:3: error key-missing: `issuers.corp`: missing key `type`: expected a type of token like `at+jwt` [PR.PS-01]',
+  ],
   'json-duplicate': [
     'accounts/globex.json:1:56: error key-duplicate: `globex.owner`: found again; first in line 1 [PR.PS-01]',
   ],
@@ -261,6 +291,12 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'warn-dead-end': [
     'plans.yaml:10:16: warning ladder-dead-end: `plans.growth.limits[1].name`: only `large` carries this limit, and no step to `small` names it: it refuses when it is full [PR.AA-05]',
+  ],
+  'warn-issuer-class-gone': [
+    'access.yaml:5:215: warning name-elsewhere: `issuers.corp.class`: expected a class of traffic.yaml, found `interactve`; did you mean `interactive`? [PR.AA-05, NHI5]',
+  ],
+  'warn-issuer-customer-gone': [
+    "access.yaml:5:164: warning credential-account: `issuers.corp.account`: customer `acmee` is not declared; the issuer's tokens are refused [PR.AA-05, NHI5]",
   ],
   'warn-directory-ignored': [
     'account:1:1: warning file-ignored: a directory of this name is no part of a bundle; nothing in it is read; did you mean `accounts`? [PR.PS-01]',

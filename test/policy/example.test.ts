@@ -27,9 +27,34 @@ describe('the example of the design', () => {
 
   test('says what is not served yet', () => {
     assert.deepEqual(loaded.unserved, [
-      'access.yaml:7:5: tokens of issuer `corp` are not served yet; their callers are answered 401',
       'access.yaml:18:5: client certificate `spiffe://acme/ns/search/sa/indexer` is not served yet; its callers are answered 401',
     ]);
+  });
+
+  test('an issuer is told by the value of `iss`', () => {
+    assert.deepEqual(
+      [...policy.issuers],
+      [
+        [
+          'https://id.acme.example',
+          [
+            {
+              name: 'corp',
+              issuer: 'https://id.acme.example',
+              audience: 'ai-gateway',
+              algorithms: ['RS256', 'ES256'],
+              type: 'at+jwt',
+              ageMaxMs: 86_400_000,
+              keys: { kind: 'url', url: 'https://id.acme.example/jwks.json' },
+              account: [{ literal: 'acme' }, { claim: 'team' }],
+              actor: 'sub',
+              kind: 'human',
+              class: 'interactive',
+            },
+          ],
+        ],
+      ],
+    );
   });
 
   test('routes by exact method and path', () => {

@@ -1,0 +1,117 @@
+/** The keys of one issuer as they stand now: fetched when needed, seldom, and kept when fetching fails. */
+import type { CryptoKey } from 'jose';
+import type { Clock } from '../core/clock.ts';
+import type { Issuer, KeySetPlace, Signature } from '../policy/issuer.ts';
+import type { Policy } from '../policy/policy.ts';
+import { KeyFetchFailure } from './key-fetch.ts';
+import { type KeySet, readKeySet } from './key-set.ts';
+
+/** Between two fetches of one issuer. A stranger chooses `kid`, so it must not choose how often we ask. */
+const COOLDOWN_MS = 10_000;
+/** The same while there are no keys at all, and nobody can be let in. */
+const COOLDOWN_EMPTY_MS = 1_000;
+/** An older set is fetched again beside the next look-up, so that a key that was taken away ends. */
+const REFRESH_AFTER_MS = 300_000;
+
+/** What a key ring stands on. */
+export interface KeyRingPorts {
+  readonly clock: Clock;
+  /** Bounded in size and time; rejects where there is no set. */
+  fetch(place: KeySetPlace): Promise<Uint8Array>;
+  /** Counts and logs. `detail` holds nothing of a token. */
+  onFault?(fault: KeyFault, about: { readonly issuer: string; readonly detail: string }): void;
+}
+
+/** `fetch_failed`: the set could not be had, the last one stays. `dropped`: keys of a new set are not used. */
+export type KeyFault = 'fetch_failed' | 'dropped';
+
+/** `unknown`: the issuer has no such key. `unavailable`: no set was ever had. */
+type Lookup = CryptoKey | 'unknown' | 'unavailable';
+
+class KeyRing {
+  readonly #issuer: Issuer;
+  readonly #ports: KeyRingPorts;
+  #set: KeySet | undefined;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #gotAtMs = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | undefined;
+
+  constructor(issuer: Issuer, ports: KeyRingPorts) {
+    this.#issuer = issuer;
+    this.#ports = ports;
+  }
+
+  /** Waits for a fetch only where the key is not there, and at most for one. */
+  async key(kid: string | undefined, algorithm: Signature): Promise<Lookup> {
+    const found = this.#set?.find(kid, algorithm);
+    if (found !== undefined) {
+      if (this.#ports.clock.monotonicMs() - this.#gotAtMs >= REFRESH_AFTER_MS) void this.refresh();
+      return found;
+    }
+    if (this.#set === undefined || kid !== undefined) await this.refresh();
+    return this.#set === undefined ? 'unavailable' : (this.#set.find(kid, algorithm) ?? 'unknown');
+  }
+
+  /** Joins the fetch under way, starts one, or does nothing because the last began too lately. Never rejects. */
+  async refresh(): Promise<void> {
+    if (this.#asking === undefined) {
+      const nowMs = this.#ports.clock.monotonicMs();
+      // Counted from the beginning of the last try, good or bad: a dead endpoint is not asked more often either.
+      if (nowMs - this.#askedAtMs < (this.#set === undefined ? COOLDOWN_EMPTY_MS : COOLDOWN_MS)) return;
+      this.#askedAtMs = nowMs;
+      this.#asking = this.#ask().finally(() => {
+        this.#asking = undefined;
+      });
+    }
+    await this.#asking;
+  }
+
+  async #ask(): Promise<void> {
+    const { name, keys, algorithms } = this.#issuer;
+    try {
+      const read = await readKeySet(await this.#ports.fetch(keys), algorithms);
+      if (read === undefined) throw new KeyFetchFailure('no key set with a usable key');
+      this.#set = read.set;
+      this.#gotAtMs = this.#ports.clock.monotonicMs();
+      if (read.dropped.length > 0) {
+        this.#ports.onFault?.('dropped', { issuer: name, detail: read.dropped.join(', ') });
+      }
+    } catch (cause) {
+      const detail = cause instanceof KeyFetchFailure ? cause.message : 'the key set cannot be read';
+      this.#ports.onFault?.('fetch_failed', { issuer: name, detail });
+    }
+  }
+}
+
+/** The key rings of a policy's issuers. A new policy keeps the rings whose issuer did not change its keys. */
+export class KeyRings {
+  readonly #ports: KeyRingPorts;
+  #rings: ReadonlyMap<string, KeyRing> = new Map();
+
+  constructor(ports: KeyRingPorts) {
+    this.#ports = ports;
+  }
+
+  /** Takes the issuers of `policy` for those that there are. */
+  adopt(policy: Policy): void {
+    const rings = new Map<string, KeyRing>();
+    for (const issuer of [...policy.issuers.values()].flat()) {
+      rings.set(idOf(issuer), this.#rings.get(idOf(issuer)) ?? new KeyRing(issuer, this.#ports));
+    }
+    this.#rings = rings;
+  }
+
+  /** Fetches what was not fetched yet. Never rejects. */
+  async prepare(): Promise<void> {
+    await Promise.all([...this.#rings.values()].map((ring) => ring.refresh()));
+  }
+
+  /** The key of `issuer` that verifies `algorithm`. Waits at most for one fetch. */
+  async key(issuer: Issuer, kid: string | undefined, algorithm: Signature): Promise<Lookup> {
+    return (await this.#rings.get(idOf(issuer))?.key(kid, algorithm)) ?? 'unavailable';
+  }
+}
+
+function idOf({ name, keys, algorithms }: Issuer): string {
+  return JSON.stringify([name, keys, algorithms]);
+}
