@@ -62,7 +62,8 @@ test('every file that a page links to is there, with the heading that is named',
     'test/README.md',
     'bench/README.md',
   ];
-  pages.push(...(await readdir(join(ROOT, 'docs'))).map((name) => `docs/${name}`));
+  const docs = await readdir(join(ROOT, 'docs'), { recursive: true });
+  pages.push(...docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`));
   const missing: string[] = [];
   for (const page of pages) {
     for (const [, target, anchor] of (await readFile(join(ROOT, page), 'utf8')).matchAll(LINK)) {
