@@ -6,11 +6,12 @@ import type { Policy } from './policy.ts';
 import type { Problems } from './problem.ts';
 import type { Settings } from './settings.ts';
 
-/** Accounts that bought something and that no rule lets in; rules about accounts that are not there. */
+/** Accounts that bought something and that no rule lets in; rules about accounts that are not there; steps that no rule lets be taken. */
 export function lintReach(documents: Documents, policy: Policy, problems: Problems): void {
   const declared = documents.accounts.flatMap(({ data }) => Object.keys(data));
   lintAccounts(documents, policy, problems);
   lintRules(documents, { policy, declared }, problems);
+  lintSteps(documents, { policy, declared }, problems);
 }
 
 /** Keys under a pepper that `settings` do not name: told once for each version. A revoked key needs none. */
@@ -68,6 +69,34 @@ function lintRules(
       problems.report('rule-vain', source.at(path), {
         text: `no declared account matches \`${pattern}\``,
         misspelt: { name: baseOf(pattern), known: declared },
+      });
+    }
+  }
+}
+
+/** A step of a ladder to a model that access.yaml clears for none of the plan's accounts, on none of its routes. */
+function lintSteps(
+  { plans: { source, data } }: Documents,
+  { policy, declared }: { readonly policy: Policy; readonly declared: readonly string[] },
+  problems: Problems,
+): void {
+  if (policy.enforce !== 'on') return;
+  const holders = Map.groupBy(declared, (path) => policy.account(path)?.plan?.name);
+  for (const [name, { ladder = [] }] of Object.entries(data.plans)) {
+    const accounts = holders.get(name) ?? [];
+    const sold = accounts.length === 0 ? [] : policy.account(accounts[0]!)!.plan!.entitlements;
+    for (const [index, { use }] of ladder.entries()) {
+      const model = policy.models.byName.get(use);
+      const routes = new Set(sold.filter(({ models }) => models.has(use)).flatMap((each) => [...each.routes]));
+      if (model === undefined || routes.size === 0) continue;
+      const isCleared = (account: string): boolean =>
+        [...routes].some((route) => {
+          const question = { account, credential: '', actor: undefined, route, model, said: use };
+          return policy.access.judge(question).outcome === 'allowed';
+        });
+      if (accounts.some(isCleared)) continue;
+      problems.report('ladder-uncleared', source.at(['plans', name, 'ladder', index, 'use']), {
+        text: `access.yaml clears model \`${use}\` for no account of this plan; the step is skipped`,
       });
     }
   }

@@ -2,7 +2,7 @@
 import { Temporal } from 'temporal-polyfill';
 
 /** What every zone is written like; not everything that is written so is one. */
-export const ZONE = /^(?:UTC|[A-Za-z_]+(?:\/[A-Za-z0-9_+-]+)+)$/;
+export const ZONE = /^(?:UTC|[A-Z][A-Za-z_]*(?:\/[A-Z][A-Za-z0-9_+-]*)+)$/;
 
 const known = new Map<string, boolean>();
 /** There are some 600 names; whatever else is asked for is not remembered. */
@@ -27,10 +27,11 @@ export function endOfDayMs(day: string, zone: string): number {
   return Temporal.PlainDate.from(day).add({ days: 1 }).toZonedDateTime(zone).epochMilliseconds;
 }
 
+/** The runtime takes any case: a name that differs from its own in nothing else is a misspelt one. */
 function resolves(zone: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions();
+    return timeZone === zone || timeZone.toLowerCase() !== zone.toLowerCase();
   } catch {
     return false;
   }

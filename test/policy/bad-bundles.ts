@@ -336,6 +336,9 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'access.yaml:7:49: warning rule-vain: `rules[2].allow.accounts[1]`: no declared account matches `acmee/**`; did you mean `acme`? [PR.AA-05, NHI5]',
     'access.yaml:7:59: warning rule-vain: `rules[2].allow.accounts[2]`: no declared account matches `globex` [PR.AA-05, NHI5]',
   ],
+  'warn-step-refused': [
+    'plans.yaml:14:54: warning ladder-uncleared: `plans.growth.ladder[2].use`: access.yaml clears model `tiny` for no account of this plan; the step is skipped [PR.AA-05, NHI5]',
+  ],
   'warn-step-uncleared': [
     'plans.yaml:12:54: warning ladder-uncleared: `plans.growth.ladder[0].use`: the plan does not clear model `small`; the step is skipped [PR.AA-05, NHI5]',
   ],
