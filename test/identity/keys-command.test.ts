@@ -103,7 +103,12 @@ test('1 from an empty bundle to a key that is let in, listed, revoked and refuse
   assert.match(made.stdout, /^tg_prod_k[a-z2-7]{11}_[0-9A-Za-z]{36}\n$/);
   const key = made.stdout.trim();
   const id = key.split('_')[2]!;
-  assert.match(made.stderr, new RegExp(`^key ${id} for acme/search, valid to the end of .* it is shown this once, and let in once .tollgate serve. is started again\n$`));
+  assert.match(
+    made.stderr,
+    new RegExp(
+      `^key ${id} for acme/search, valid to the end of .* it is shown this once, and let in once .tollgate serve. is started again\n$`,
+    ),
+  );
   const file = readFileSync(join(dir, 'keys/acme.yaml'), 'utf8');
   assert.ok(!file.includes(key.split('_')[3]!) && !made.stderr.includes(key.split('_')[3]!));
 
