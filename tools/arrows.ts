@@ -45,8 +45,6 @@ const TRANSPORTS = [
 const LINES_MAX = 300;
 /** A test is mostly its table, and rows are not harder to read for being many. */
 const TEST_LINES_MAX = 500;
-/** Files that may be longer, each with its reason. */
-const LONG_FILES: ReadonlyMap<string, string> = new Map([]);
 
 /** Where the wall clock may be read: the clock itself, the composition root, and commands that run once and end. */
 const CLOCK_FILES = [/^src\/core\/clock\.ts$/, /^src\/app\.ts$/, /^src\/cli\//];
@@ -147,8 +145,7 @@ function judgePackage(file: string, specifier: string, dependencies: ReadonlySet
 function judgeLength(file: string, text: string): Fault[] {
   const lines = text.split('\n').length - 1;
   const linesMax = file.startsWith('test/') ? TEST_LINES_MAX : LINES_MAX;
-  if (lines <= linesMax || LONG_FILES.has(file)) return [];
-  return [`${file}:${linesMax}: ${lines} lines, at most ${linesMax} without a reason in tools/arrows.ts`];
+  return lines <= linesMax ? [] : [`${file}:${linesMax}: ${lines} lines, at most ${linesMax}`];
 }
 
 function judgeClock(file: string, text: string): Fault[] {

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { EnvoyError } from '../envoy/errors.ts';
 import { SCENES } from './calls.ts';
 import { type Played, play, puzzling } from './play.ts';
-import { startStack } from './stack.ts';
+import { type Stack, startStack } from './stack.ts';
 
 const HELP = `npm run demo -- [--keep] [--port N]
 
@@ -23,16 +23,10 @@ async function main(): Promise<number> {
     for (const scene of SCENES) played.push(...(await play(stack, scene)));
     await stack.settled();
     await stack.report();
-    process.stdout.write(
-      `\nfiles of this run\n${stack
-        .files()
-        .map((file) => `  ${file}\n`)
-        .join('')}`,
-    );
-    process.stdout.write(
-      `\nask why\n${puzzling(played)
-        .map(({ what, decision }) => `  ${stack.explain(decision)}   # ${what}\n`)
-        .join('')}`,
+    list('files of this run', stack.files());
+    list(
+      'ask why',
+      puzzling(played).map(({ what, decision }) => `${stack.explain(decision)}   # ${what}`),
     );
     if (options.keep) await keep(stack);
   } finally {
@@ -60,13 +54,13 @@ function readOptions(): { keep: boolean; port: number } | number {
   }
 }
 
-async function keep(stack: Awaited<ReturnType<typeof startStack>>): Promise<void> {
-  process.stdout.write(
-    `\nrunning; try\n${stack
-      .curls()
-      .map((line) => `  ${line}\n`)
-      .join('')}\nCtrl-C stops all\n`,
-  );
+function list(title: string, lines: readonly string[]): void {
+  process.stdout.write(`\n${title}\n${lines.map((line) => `  ${line}\n`).join('')}`);
+}
+
+async function keep(stack: Stack): Promise<void> {
+  list('running; try', stack.curls());
+  process.stdout.write('\nCtrl-C stops all\n');
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());
     process.once('SIGTERM', () => resolve());

@@ -1,6 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,10 +6,9 @@ import { openLedgerReader } from '../../src/ledger/reader.ts';
 import { findEnvoy } from '../envoy/find.ts';
 import { startGateway } from '../envoy/gateway.ts';
 import { CALLERS, type Caller, type DemoCall } from './calls.ts';
+import { runTollgate, serveTollgate, stopTollgate } from './tollgate.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
-const CLI = join(ROOT, 'src', 'cli', 'main.ts');
-const READY_MS = 15_000;
 /** Envoy flushes its access log each 100 ms, the ledger commits within 5 ms: this is for a machine that is very busy. */
 const SETTLE_MS = 10_000;
 
@@ -44,19 +40,12 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
     join(bundle, 'tollgate.yaml'),
     'listen: {check: "127.0.0.1:0", access_log: "127.0.0.1:0"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n',
   );
-  await tollgate(['keys', 'pepper', join(dir, 'pepper-v1')]);
+  await runTollgate(['keys', 'pepper', join(dir, 'pepper-v1')]);
   const keys = await makeKeys(bundle);
   const log = join(dir, 'tollgate.log');
-  const { child, check, accessLog } = await serve(bundle, log);
+  const { child, check, accessLog } = await serveTollgate(bundle, log);
   try {
-    const gateway = await startGateway({
-      bin,
-      dir,
-      listenPort: port,
-      check,
-      accessLog,
-      retries: 0,
-    });
+    const gateway = await startGateway({ bin, dir, listenPort: port, check, accessLog, retries: 0 });
     process.stdout.write(`Envoy on ${gateway.url}, Tollgate behind it, a stub provider behind both\n`);
     return {
       url: gateway.url,
@@ -64,7 +53,7 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
       settled: () => settled(join(dir, 'ledger.db')),
       report: async () => {
         process.stdout.write('\nchargeback by account, model and token class\n');
-        process.stdout.write(await tollgate(['report', '--config', bundle]));
+        process.stdout.write(await runTollgate(['report', '--config', bundle]));
       },
       files: () =>
         [bundle, join(dir, 'ledger.db'), log, join(dir, 'bootstrap.yaml')].map((file) => relative(process.cwd(), file)),
@@ -75,12 +64,15 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
         `npm run -s tollgate -- report --config ${relative(process.cwd(), bundle)}`,
       ],
       stop: async () => {
-        await gateway.stop();
-        await stopChild(child);
+        try {
+          await gateway.stop();
+        } finally {
+          await stopTollgate(child);
+        }
       },
     };
   } catch (error) {
-    await stopChild(child);
+    await stopTollgate(child);
     throw error;
   }
 }
@@ -90,50 +82,11 @@ const STRANGER = mintApiKey('prod').key;
 
 async function makeKeys(bundle: string): Promise<Record<Caller, string>> {
   const made: [string, string][] = [];
-  for (const [name, caller] of Object.entries(CALLERS)) {
-    const words = ['keys', 'create', '--config', bundle, '--account', caller.account, '--class', caller.class];
-    made.push([
-      name,
-      (await tollgate([...words, '--kind', caller.kind, '--owner', caller.owner])).trim().split('\n')[0]!,
-    ]);
+  for (const [name, { account, class: lane, kind, owner }] of Object.entries(CALLERS)) {
+    const words = ['--account', account, '--class', lane, '--kind', kind, '--owner', owner];
+    made.push([name, (await runTollgate(['keys', 'create', '--config', bundle, ...words])).trim()]);
   }
   return Object.fromEntries(made) as Record<Caller, string>;
-}
-
-/** Runs one command of the CLI to its end; answers what it printed. */
-async function tollgate(args: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let out = '';
-  let err = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`\`tollgate ${args[0]}\` ended with ${code}: ${err || out}`);
-  return out;
-}
-
-interface Serving {
-  readonly child: ChildProcess;
-  readonly check: { readonly port: number };
-  readonly accessLog: { readonly port: number };
-}
-
-/** Starts Tollgate on free ports, its log in a file; resolves when it serves. */
-async function serve(bundle: string, log: string): Promise<Serving> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--config', bundle], { stdio: ['ignore', 'ignore', 'pipe'] });
-  let text = '';
-  child.stderr.setEncoding('utf8').on('data', (part: string) => (text += part));
-  child.stderr.pipe(createWriteStream(log));
-  const until = performance.now() + READY_MS;
-  for (;;) {
-    const line = text.split('\n').find((each) => each.includes('"code":"serving"'));
-    if (line !== undefined) {
-      const { check, access_log } = JSON.parse(line) as { check: string; access_log: string };
-      return { child, check: portOf(check), accessLog: portOf(access_log) };
-    }
-    if (child.exitCode !== null || performance.now() > until) throw new Error(`tollgate did not start: ${text}`);
-    await sleep(20);
-  }
 }
 
 /** Waits until no request is left without an end. */
@@ -147,16 +100,4 @@ async function settled(ledger: string): Promise<void> {
     if (performance.now() > until) throw new Error('the access log did not settle all calls in time');
     await sleep(100);
   }
-}
-
-function portOf(endpoint: string): { port: number } {
-  return { port: Number(endpoint.slice(endpoint.lastIndexOf(':') + 1)) };
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
-  child.kill('SIGTERM');
-  const killer = setTimeout(() => child.kill('SIGKILL'), 10_000);
-  await once(child, 'close');
-  clearTimeout(killer);
 }
