@@ -4,8 +4,8 @@
  * is missing is a loud skip at a desk, a failure where CI=true. Exits 0 if all that ran passed.
  */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, globSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import { findEnvoy } from './envoy/find.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -13,45 +13,15 @@ const NODE_MAJOR = 24;
 /** A single test that takes longer hangs. */
 const TEST_TIMEOUT_MS = 180_000;
 
-/** Something outside npm that some test files need. */
-interface Need {
-  readonly name: string;
-  readonly files: RegExp;
-  /** Undefined: it is there. Else what to do. */
-  missing(): Promise<string | undefined>;
-}
+const NEEDS_ENVOY = /^test\/(e2e|envoy-config)\//;
 
-const NEEDS: readonly Need[] = [
-  { name: 'Envoy', files: /^test\/(e2e|envoy-config)\//, missing: envoyMissing },
-  { name: 'Redis', files: /redis[^/]*\.test\.ts$/, missing: async () => redisMissing() },
-];
-
+/** Undefined: it is there, installed by now if need be. Else what to do. */
 async function envoyMissing(): Promise<string | undefined> {
   try {
     await findEnvoy();
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  }
-}
-
-function redisMissing(): string | undefined {
-  const named = process.env['REDIS_BIN'];
-  if (named !== undefined && named !== '') {
-    return isExecutable(named) ? undefined : `REDIS_BIN is \`${named}\`, which is not an executable file`;
-  }
-  const found = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .some((dir) => dir !== '' && isExecutable(join(dir, 'redis-server')));
-  return found ? undefined : 'no redis-server on PATH; install it, or name one in REDIS_BIN';
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 
@@ -67,18 +37,13 @@ export async function withNeedsMet(
   files: readonly string[],
   { ci, say }: { readonly ci: boolean; readonly say: (line: string) => void },
 ): Promise<string[]> {
-  let left = [...files];
-  for (const need of NEEDS) {
-    const needing = left.filter((file) => need.files.test(file));
-    if (needing.length === 0) continue;
-    const missing = await need.missing();
-    if (missing === undefined) continue;
-    say(`${need.name} is missing: ${missing}`);
-    if (ci) throw new Error(`${needing.length} test files need ${need.name}, and CI=true skips nothing`);
-    say(`SKIPPED for want of ${need.name}: ${needing.join(' ')}`);
-    left = left.filter((file) => !needing.includes(file));
-  }
-  return left;
+  const needing = files.filter((file) => NEEDS_ENVOY.test(file));
+  const missing = needing.length === 0 ? undefined : await envoyMissing();
+  if (missing === undefined) return [...files];
+  say(`Envoy is missing: ${missing}`);
+  if (ci) throw new Error(`${needing.length} test files need Envoy, and CI=true skips nothing`);
+  say(`SKIPPED for want of Envoy: ${needing.join(' ')}`);
+  return files.filter((file) => !needing.includes(file));
 }
 
 function say(line: string): void {

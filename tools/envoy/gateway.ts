@@ -6,15 +6,11 @@ import { type RunningEnvoy, startEnvoy } from './start.ts';
 export interface GatewayOptions extends Omit<WriteBootstrapOptions, 'providers'> {
   /** A directory of this run: bootstrap, secrets, Envoy's log. */
   readonly dir: string;
-  /** Port of the stub provider; default 0: any free one. */
-  readonly stubPort?: number;
   /** Providers that are not the stub. */
   readonly providers?: Partial<Readonly<Record<ProviderName, Endpoint>>>;
   readonly behaviour?: Partial<StubBehaviour>;
   /** The Envoy to run; default: `findEnvoy()`. */
   readonly bin?: string;
-  readonly concurrency?: number;
-  readonly logLevel?: string;
 }
 
 /** A stub provider and the sample Envoy in front of it; Tollgate is the caller's to run. */
@@ -30,7 +26,7 @@ export interface Gateway {
 
 /** Starts both; Envoy serves when this resolves, whether Tollgate is there or not. Leaves nothing running if it fails. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const stub = await startStub({ port: options.stubPort ?? 0 });
+  const stub = await startStub();
   if (options.behaviour !== undefined) stub.setBehaviour(options.behaviour);
   try {
     const provider = { port: stub.port };

@@ -13,12 +13,6 @@ export interface StartEnvoyOptions {
   readonly dir: string;
   /** The binary; default: `findEnvoy()`. */
   readonly bin?: string;
-  /** Worker threads; default 1. */
-  readonly concurrency?: number;
-  /** Envoy's own words: trace, debug, info, warning (default), error. */
-  readonly logLevel?: string;
-  /** Until /ready of the admin port, ms. Default 15000. */
-  readonly readyWithinMs?: number;
 }
 
 export interface RunningEnvoy {
@@ -37,6 +31,8 @@ export interface RunningEnvoy {
   stop(): Promise<void>;
 }
 
+/** From the start to an answer of /ready at the admin port. */
+const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 5000;
 
 /**
@@ -51,7 +47,7 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
   await rm(addressPath, { force: true });
   const log = await open(logPath, 'w');
   const args = ['-c', options.bootstrap, '--admin-address-path', addressPath, '--disable-hot-restart'];
-  args.push('--concurrency', String(options.concurrency ?? 1), '--log-level', options.logLevel ?? 'warning');
+  args.push('--concurrency', '1', '--log-level', 'warning');
   const [command, ...prefix] = [...dyingWithParent(), bin];
   const child = spawn(command!, [...prefix, ...args], { stdio: ['ignore', log.fd, log.fd] });
   const exited = new Promise<void>((resolve) => {
@@ -63,7 +59,7 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<RunningEnv
   process.once('exit', kill);
   void exited.then(() => process.removeListener('exit', kill));
   try {
-    const adminUrl = await ready({ child, addressPath, logPath, withinMs: options.readyWithinMs ?? 15_000 });
+    const adminUrl = await ready({ child, addressPath, logPath });
     const port = await gatewayPort(adminUrl);
     const url = `http://127.0.0.1:${port}`;
     return { pid: child.pid!, url, port, adminUrl, logPath, exited, stop: () => stop(child, exited) };
@@ -84,9 +80,8 @@ async function ready(wait: {
   readonly child: ChildProcess;
   readonly addressPath: string;
   readonly logPath: string;
-  readonly withinMs: number;
 }): Promise<string> {
-  const until = performance.now() + wait.withinMs;
+  const until = performance.now() + READY_WITHIN_MS;
   let state = 'no admin address';
   while (performance.now() < until) {
     if (wait.child.exitCode !== null || wait.child.signalCode !== null || wait.child.pid === undefined) {
@@ -104,7 +99,7 @@ async function ready(wait: {
     }
     await sleep(20);
   }
-  throw await failure(wait.logPath, `is not ready after ${wait.withinMs} ms (${state})`);
+  throw await failure(wait.logPath, `is not ready after ${READY_WITHIN_MS} ms (${state})`);
 }
 
 async function failure(logPath: string, what: string): Promise<EnvoyError> {
