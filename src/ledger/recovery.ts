@@ -4,12 +4,19 @@ import { decodeHold } from './row.ts';
 import type { RecoveredRow } from './sqlite-wire.ts';
 import type { WriterLink } from './writer-link.ts';
 
-/** Holds of one page: keeps each message to the main thread near a megabyte, and its loop turning. */
+/** Rows of one page: keeps each message to the main thread near a megabyte, and its loop turning. */
 const PAGE = 500;
+const COUNTERS_PAGE = 5_000;
 
 /** Reads what a restart needs, page by page. */
 export async function recoverFrom(link: WriterLink, sinceMs: number): Promise<Recovered> {
-  const counters = (await link.ask({ what: 'counters', sinceMs })) as readonly CounterRow[];
+  const counters: CounterRow[] = [];
+  let some: readonly CounterRow[];
+  do {
+    const after = counters.at(-1)?.counter ?? '';
+    some = (await link.ask({ what: 'counters', sinceMs, after, max: COUNTERS_PAGE })) as readonly CounterRow[];
+    for (const row of some) counters.push(row);
+  } while (some.length === COUNTERS_PAGE);
   const holds: Recovered['holds'][number][] = [];
   let page: readonly RecoveredRow[];
   let afterSeq: number | undefined;

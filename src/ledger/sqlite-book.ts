@@ -92,10 +92,10 @@ export class SqliteBook {
     return this.#sql.overdue.all(beforeMs, max).map((found) => found['row'] as string);
   }
 
-  /** Counters that live past `sinceMs`; older ones are forgotten. */
-  counters(sinceMs: number): readonly CounterRow[] {
-    this.#sql.dropCounters.run(sinceMs);
-    return this.#sql.counters.all() as unknown as readonly CounterRow[];
+  /** Counters that live past `sinceMs`, by name, at most `max` behind `after`; '': from the first, and the others are forgotten. */
+  counters({ sinceMs, after, max }: { sinceMs: number; after: string; max: number }): readonly CounterRow[] {
+    if (after === '') this.#sql.dropCounters.run(sinceMs);
+    return this.#sql.counters.all(after, max) as unknown as readonly CounterRow[];
   }
 
   /** Holds that are open, or decided at or after `sinceMs`: at most `max` after `afterSeq`; undefined: from the first. */

@@ -49,7 +49,9 @@ export function statements(db: DatabaseSync) {
       `INSERT INTO counters (counter, state, drop_at_ms) VALUES (?, ?, ?)
        ON CONFLICT (counter) DO UPDATE SET state = excluded.state, drop_at_ms = excluded.drop_at_ms`,
     ),
-    counters: prepare('SELECT counter, state, drop_at_ms AS dropAtMs FROM counters'),
+    counters: prepare(
+      'SELECT counter, state, drop_at_ms AS dropAtMs FROM counters WHERE counter > ? ORDER BY counter LIMIT ?',
+    ),
     dropCounters: prepare('DELETE FROM counters WHERE drop_at_ms < ?'),
     overdue: prepare(
       `SELECT h.row FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id

@@ -15,7 +15,8 @@ export type Question =
   | { readonly what: 'keep_prices'; readonly version: string; readonly tables: string }
   | { readonly what: 'prices'; readonly version: string }
   | { readonly what: 'overdue'; readonly beforeMs: number; readonly max: number }
-  | { readonly what: 'counters'; readonly sinceMs: number }
+  /** See SqliteBook.counters. */
+  | { readonly what: 'counters'; readonly sinceMs: number; readonly after: string; readonly max: number }
   /** See SqliteBook.holds. */
   | { readonly what: 'holds'; readonly sinceMs: number; readonly afterSeq: number | undefined; readonly max: number };
 

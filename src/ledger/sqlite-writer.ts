@@ -30,7 +30,7 @@ function answer(book: SqliteBook, question: Question): unknown {
     case 'overdue':
       return book.overdue(question.beforeMs, question.max);
     case 'counters':
-      return book.counters(question.sinceMs);
+      return book.counters(question);
     case 'holds':
       return book.holds(question);
   }

@@ -5,6 +5,7 @@ import type { HeldSpend } from './reservations.ts';
 import {
   type CounterRow,
   goneRow,
+  isOther,
   type KeptReservation,
   type KeptSpend,
   readCounter,
@@ -30,6 +31,7 @@ export interface HeldReservation {
 }
 
 export interface Snapshot {
+  /** Each name once. */
   readonly counters: readonly CounterRow[];
   readonly reservations: readonly HeldReservation[];
 }
@@ -58,15 +60,10 @@ function restoreRows(
   rows: readonly CounterRow[],
   now: number,
 ): ReadonlyMap<string, KeptReservation> {
-  const last = new Map(rows.map((row) => [row.counter, row]));
-  const alive = [...last.values()].filter(({ state }) => state !== '');
   const kept = new Map<string, KeptReservation>();
-  const counterRows: CounterRow[] = [];
-  for (const row of alive) {
-    if (!row.counter.startsWith('~')) {
-      counterRows.push(row);
-      continue;
-    }
+  // Twice over the rows, for totals find their runs; and without a copy of any kind, for there may be a million of them.
+  for (const row of rows) {
+    if (row.state === '' || !isOther(row)) continue;
     const run = readRun(row);
     if (run !== undefined) runs.restore(run);
     const reservation = readReservation(row);
@@ -76,7 +73,8 @@ function restoreRows(
     const forgotten = readForgotten(row);
     if (forgotten !== undefined) reservations.forgetUntil(forgotten);
   }
-  for (const row of counterRows) {
+  for (const row of rows) {
+    if (row.state === '' || isOther(row)) continue;
     const { counter, marker } = readCounter(row);
     if (marker !== undefined) {
       const run = runs.peek(marker);

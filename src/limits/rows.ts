@@ -29,6 +29,11 @@ type CounterJson =
   | ['total', number, number, number, number, string | null, ...WarningsJson]
   | ['slots', number, number];
 
+/** Whether a row is of something else than a counter. */
+export function isOther({ counter }: CounterRow): boolean {
+  return counter.startsWith('~');
+}
+
 export function goneRow(name: string): CounterRow {
   return { counter: name, state: '', dropAtMs: 0 };
 }
