@@ -59,7 +59,7 @@ export class ReservationTable {
   readonly #customers = new Map<string, Customer>();
   readonly #options: ReservationsOptions;
   /** Ended ones in the order they ended, from `#closedHead` on. */
-  #closed: Reservation[] = [];
+  #closed: (Reservation | undefined)[] = [];
   #closedHead = 0;
   #openCount = 0;
   #forgottenUntil = Number.NEGATIVE_INFINITY;
@@ -166,6 +166,7 @@ export class ReservationTable {
         this.#options.onForgotten(this.#forgottenUntil);
       }
       this.#byId.delete(oldest.id);
+      this.#closed[this.#closedHead] = undefined;
       this.#closedHead++;
     }
     if (this.#closedHead > 1024 && this.#closedHead * 2 > this.#closed.length) {
