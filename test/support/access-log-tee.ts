@@ -15,6 +15,8 @@ export interface AccessLogTee {
   to(socket: string): void;
   /** The `end` entry of a decision as Envoy sent it; rejects after 10 s. */
   entryOf(decisionId: string): Promise<LogEntry>;
+  /** All that Envoy has sent so far. */
+  bytes(): Buffer;
   /** Sends all messages again on a stream of its own, the newest first; resolves when Tollgate has taken them. */
   replay(): Promise<void>;
 }
@@ -81,6 +83,7 @@ export async function startTee(scope: Scope): Promise<AccessLogTee> {
           .flatMap((message) => readAccessLog(message).entries)
           .find((entry) => entry.kind === 'end' && entry.decision?.get('decision_id') === decisionId),
       ),
+    bytes: () => Buffer.concat(messages),
     async replay() {
       const { stream, taken } = open();
       for (const message of messages.toReversed()) {
