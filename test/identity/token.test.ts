@@ -63,6 +63,20 @@ test('a token stands for the account, actor, kind and class of its issuer, and n
   assert.deepEqual([account, actor, kind, credential], ['acme', undefined, 'agent', subjectId(entry, 'bob')]);
 });
 
+test('J3 an issuer without a list of asymmetric algorithms is an error of the bundle', async (t) => {
+  for (const algorithms of [undefined, [], ['none'], ['ES256', 'HS256'], ['RSA1_5'], 'ES256']) {
+    await assert.rejects(doorOf(t, [issuerEntry(corp.url, { algorithms })]), /algorithms/, String(algorithms));
+  }
+});
+
+test('J21 a token in the query lets nobody in, and is not shown', async (t) => {
+  const door = await doorOf(t, [issuerEntry(corp.url)]);
+  const token = tokenOf(EC, CLAIMS);
+  const face = await door.faceOf(token, { path: `/v1/chat/completions?access_token=${token}`, headers: [] });
+  assert.match(face, /"denied_response":\{"status":\{"code":401/);
+  for (const part of token.split('.')) assert.ok(!face.includes(part));
+});
+
 test('J2 HS256 under the public key is refused where the issuer has that one key alone', async (t) => {
   const server = await keyServer(t, [RSA.jwk]);
   const door = await doorOf(t, [issuerEntry(server.url, { algorithms: ['RS256'] })]);
