@@ -7,10 +7,9 @@ import { dialect } from '../src/dialects/dialects.ts';
 import { holdToFields } from '../src/ledger/fields.ts';
 import type { Hold } from '../src/ledger/hold.ts';
 import type { LogEntry } from '../src/metering/entry.ts';
-import type { Nested } from './bundle.ts';
 import { askedOf, decodeOurs, requestOf } from './grpc-handlers.ts';
 import { type Bar, type BenchOptions, type Figure, figureOf, measure } from './report.ts';
-import { openRig, type Rig, type RigOptions } from './rig.ts';
+import { openRig, type Rig } from './rig.ts';
 
 /** Decisions in one sample, and in one commit of what they changed. */
 const BATCH = 64;
@@ -25,8 +24,16 @@ export async function benchDecide(options: BenchOptions): Promise<readonly Figur
   for (const nested of [1, 5] as const) {
     const bar: Bar | undefined = nested === 5 ? { most: 10 } : undefined;
     const about = { name: `${nested} nested limit${nested === 1 ? '' : 's'}`, bar, ...options };
-    figures.push(...(await withRig({ nested, ledger: 'none' }, (rig) => alone(rig, about))));
-    figures.push(await withRig({ nested, ledger: 'sqlite' }, (rig) => asServed(rig, about)));
+    const rigs: Rig[] = [];
+    try {
+      const bare = await openRig({ nested, ledger: 'none' });
+      rigs.push(bare);
+      const sqlite = await openRig({ nested, ledger: 'sqlite' });
+      rigs.push(sqlite);
+      figures.push(...(await alone(bare, about)), ...(await paced({ bare, sqlite }, about)));
+    } finally {
+      for (const rig of rigs) await rig.close();
+    }
   }
   return figures;
 }
@@ -34,18 +41,6 @@ export async function benchDecide(options: BenchOptions): Promise<readonly Figur
 interface About extends BenchOptions {
   readonly name: string;
   readonly bar: Bar | undefined;
-}
-
-async function withRig<T>(
-  options: RigOptions & { readonly nested: Nested },
-  run: (rig: Rig) => Promise<T>,
-): Promise<T> {
-  const rig = await openRig(options);
-  try {
-    return await run(rig);
-  } finally {
-    await rig.close();
-  }
 }
 
 /** The same call again and again, as Envoy would ask it; without a deadline. */
@@ -88,24 +83,32 @@ async function alone(rig: Rig, { name, bar, quick }: About): Promise<Figure[]> {
   return [decided, withoutScan, settled];
 }
 
-/** CPU of the main thread at a steady pace, with all it does to hand rows and counters to the writer. */
-async function asServed(rig: Rig, { name, bar, quick }: About): Promise<Figure> {
-  const call = callOf(rig);
-  const samples: number[] = [];
-  const rounds = quick ? 2 : 10;
+/**
+ * CPU of the main thread at a steady pace, caches cold as they are between two turns, without and with all it does to hand
+ * rows and counters to the writer. Rounds take turns.
+ */
+async function paced({ bare, sqlite }: { bare: Rig; sqlite: Rig }, { name, bar, quick }: About): Promise<Figure[]> {
+  const sides = [bare, sqlite].map((rig) => ({ rig, call: callOf(rig), samples: [] as number[] }));
+  const rounds = quick ? 2 : 8;
   for (let round = -2; round < rounds; round++) {
-    const before = process.threadCpuUsage();
-    for (let turn = 0; turn < TURNS; turn++) {
-      for (let i = 0; i < TURN_DECISIONS; i++) allowed(rig.decide(call));
-      await sleep(TURN_MS);
+    for (const { rig, call, samples } of sides) {
+      const before = process.threadCpuUsage();
+      for (let turn = 0; turn < TURNS; turn++) {
+        for (let i = 0; i < TURN_DECISIONS; i++) allowed(rig.decide(call));
+        if (rig.ledger === undefined) rig.changes();
+        await sleep(TURN_MS);
+      }
+      const { user, system } = process.threadCpuUsage(before);
+      // The first rounds warm up.
+      if (round >= 0) samples.push((user + system) / (TURNS * TURN_DECISIONS));
+      rig.release();
+      await rig.ledger?.flush();
     }
-    const { user, system } = process.threadCpuUsage(before);
-    // The first rounds warm up.
-    if (round >= 0) samples.push((user + system) / (TURNS * TURN_DECISIONS));
-    rig.release();
-    await rig.ledger?.flush();
   }
-  return figureOf(samples, { name: `decide(call), ${name}, handing over to SQLite, main thread`, unit: 'µs', bar });
+  const words = ['alone', 'handing over to SQLite'];
+  return sides.map(({ samples }, side) =>
+    figureOf(samples, { name: `decide(call), ${name}, at 5,000/s ${words[side]}, main thread`, unit: 'µs', bar }),
+  );
 }
 
 function allowed(decision: Decision | Promise<Decision>): Hold {
