@@ -9,7 +9,7 @@ import { openSqliteLedger } from '../../src/ledger/sqlite-ledger.ts';
 import { Meter } from '../../src/metering/meter.ts';
 import { type BundleParts, bundleFiles, policyOf, writeFiles } from '../decision/bundle.ts';
 import { type Asked, Desk, deskOf } from '../decision/desk.ts';
-import { spawnNode } from '../support/process.ts';
+import { runCli } from '../support/process.ts';
 import { fileScope } from '../support/scope.ts';
 import { tempDir } from '../support/temp.ts';
 
@@ -210,11 +210,7 @@ describe('the command', { concurrency: 2 }, async () => {
     await ledger.close();
   });
 
-  async function explain(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-    const child = spawnNode(scope, ['src/cli/main.ts', 'explain', ...args]);
-    const { code } = await child.ended;
-    return { code, stdout: child.stdout(), stderr: child.stderr() };
-  }
+  const explain = (...args: readonly string[]) => runCli(scope, ['explain', ...args]);
 
   const past: readonly [n: number, which: keyof typeof id, shows: readonly RegExp[]][] = [
     [

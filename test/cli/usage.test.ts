@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { ROOT, spawnNode } from '../support/process.ts';
+import { ROOT, runCli } from '../support/process.ts';
 import { fileScope } from '../support/scope.ts';
 
 const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
@@ -126,7 +126,7 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
     },
   ]) {
     test(`tollgate ${args.join(' ')}: exit ${code}`, async () => {
-      const ended = await run(args);
+      const ended = await runCli(scope, args);
       assert.equal(ended.code, code);
       assert.match(ended.stderr, stderr);
       assert.equal(ended.stdout, '');
@@ -134,7 +134,7 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
   }
 
   test('tollgate --version: that of package.json', async () => {
-    const { code, stdout, stderr } = await run(['--version']);
+    const { code, stdout, stderr } = await runCli(scope, ['--version']);
     assert.deepEqual([code, stdout, stderr], [0, `${VERSION}\n`, '']);
   });
 
@@ -152,16 +152,10 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
     'keys pepper',
   ]) {
     test(`tollgate ${command} --help: what it does, with an example`, async () => {
-      const { code, stdout, stderr } = await run([...command.split(' ').filter(Boolean), '--help']);
+      const { code, stdout, stderr } = await runCli(scope, [...command.split(' ').filter(Boolean), '--help']);
       assert.deepEqual([code, stderr], [0, '']);
       assert.match(stdout, /^Usage: tollgate /);
       assert.match(stdout, new RegExp(`\\nExamples?:\\n +(\\$ )?tollgate ${command}`));
     });
-  }
-
-  async function run(args: readonly string[]) {
-    const child = spawnNode(scope, ['src/cli/main.ts', ...args]);
-    const { code } = await child.ended;
-    return { code, stdout: child.stdout(), stderr: child.stderr() };
   }
 });

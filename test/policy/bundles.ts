@@ -1,29 +1,32 @@
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type LoadedBundle, loadBundle } from '../../src/policy/bundle.ts';
 import type { Policy } from '../../src/policy/policy.ts';
+import type { Scope } from '../support/scope.ts';
+import { tempDir } from '../support/temp.ts';
 
 export const BUNDLES = fileURLToPath(new URL('../testdata/bundles/', import.meta.url));
 
-/** A copy of the base bundle with `overlay` (a directory below bundles/) and `files` laid over it; gone after the test. */
+/**
+ * A copy of the base bundle with `overlay` (a directory below bundles/) and `files` laid over it; a file that is undefined is
+ * taken away. Gone at the end of the scope.
+ */
 export async function bundleWith(
-  t: TestContext,
+  scope: Scope,
   {
     overlay,
     files = {},
     base = 'base',
-  }: { overlay?: string; files?: Record<string, string | Uint8Array>; base?: string },
+  }: { overlay?: string; files?: Record<string, string | Uint8Array | undefined>; base?: string },
 ): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'tollgate-bundle-'));
-  t.after(() => rm(dir, { recursive: true, force: true }));
+  const dir = await tempDir(scope);
   await cp(join(BUNDLES, base), dir, { recursive: true });
   if (overlay !== undefined) await cp(join(BUNDLES, overlay), dir, { recursive: true, force: true });
   for (const [file, content] of Object.entries(files)) {
     await mkdir(dirname(join(dir, file)), { recursive: true });
-    await writeFile(join(dir, file), content);
+    if (content === undefined) await rm(join(dir, file), { recursive: true });
+    else await writeFile(join(dir, file), content);
   }
   return dir;
 }
@@ -34,6 +37,6 @@ export function policyOf(loaded: LoadedBundle): Policy {
   throw new Error(loaded.problems.map(({ file, line, text }) => `${file}:${line}: ${text}`).join('\n'));
 }
 
-export async function loadWith(t: TestContext, files: Record<string, string>): Promise<LoadedBundle> {
-  return loadBundle(await bundleWith(t, { files }));
+export async function loadWith(scope: Scope, files: Record<string, string>): Promise<LoadedBundle> {
+  return loadBundle(await bundleWith(scope, { files }));
 }

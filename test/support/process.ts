@@ -26,6 +26,20 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** What a command said, and how it ended. */
+export interface CliAnswer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `tollgate ARGS` to its end. */
+export async function runCli(scope: Scope, args: readonly string[]): Promise<CliAnswer> {
+  const child = spawnNode(scope, ['src/cli/main.ts', ...args]);
+  const { code } = await child.ended;
+  return { code, stdout: child.stdout(), stderr: child.stderr() };
+}
+
 /** Runs `node ARGS` (this very binary) in the root of the repository. Killed at the end of the scope, if not before. */
 export function spawnNode(
   scope: Scope,

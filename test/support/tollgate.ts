@@ -5,7 +5,7 @@ import { digestText } from '../../src/identity/digest.ts';
 import { newPepperText, peppersOf } from '../../src/identity/peppers.ts';
 import type { Gateway, GatewayOptions } from '../../tools/envoy/gateway.ts';
 import { gatewayFor } from './envoy.ts';
-import { type Child, ROOT, spawnNode } from './process.ts';
+import { type Child, type CliAnswer, ROOT, runCli, spawnNode } from './process.ts';
 import type { Scope } from './scope.ts';
 import { tempDir } from './temp.ts';
 
@@ -43,9 +43,7 @@ export interface TestStack<C extends string> {
   /** Starts another one after the last has ended. */
   restart(): Promise<void>;
   /** Runs `tollgate ARGS` to its end. */
-  cli(
-    args: readonly string[],
-  ): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
+  cli(args: readonly string[]): Promise<CliAnswer>;
 }
 
 /** Starts all of it for the time of the scope. Sockets are Unix sockets, so that a restart finds the same ones. */
@@ -115,10 +113,4 @@ async function startTollgate(scope: Scope, bundle: string): Promise<Child> {
   const child = spawnNode(scope, ['src/cli/main.ts', 'serve', '--config', bundle]);
   await child.line(/"code":"serving"/);
   return child;
-}
-
-async function runCli(scope: Scope, args: readonly string[]): ReturnType<TestStack<string>['cli']> {
-  const child = spawnNode(scope, ['src/cli/main.ts', ...args]);
-  const { code } = await child.ended;
-  return { code, stdout: child.stdout(), stderr: child.stderr() };
 }

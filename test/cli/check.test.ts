@@ -1,29 +1,19 @@
+/** `tollgate check`: what it prints of bundles; what is wrong with them is for test/policy. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { BUNDLES, bundleWith } from './bundles.ts';
+import { BUNDLES, bundleWith } from '../policy/bundles.ts';
+import { runCli } from '../support/process.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-
-function check(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'check', ...args], {
-    encoding: 'utf8',
-    timeout: 30_000,
-  });
-  return { status, stdout, stderr };
-}
-
-test('a valid bundle: its version, exit 0', () => {
-  const { status, stdout } = check(join(BUNDLES, 'example'));
+test('a valid bundle: its version, exit 0', async (t) => {
+  const { code, stdout } = await runCli(t, ['check', join(BUNDLES, 'example')]);
   assert.match(stdout, /^0 errors, 0 warnings\nvalid: version [0-9a-f]{16}\n$/);
-  assert.equal(status, 0);
+  assert.equal(code, 0);
 });
 
 test('an invalid one: a line each in the order of the files, exit 1', async (t) => {
   const dir = await bundleWith(t, { overlay: 'bad/ladder-other-provider' });
-  const { status, stdout } = check(dir);
+  const { code, stdout } = await runCli(t, ['check', dir]);
   assert.equal(
     stdout,
     [
@@ -33,13 +23,14 @@ test('an invalid one: a line each in the order of the files, exit 1', async (t) 
       '2 errors, 1 warning\n',
     ].join('\n'),
   );
-  assert.equal(status, 1);
+  assert.equal(code, 1);
 });
 
 test('--json is for programs', async (t) => {
-  const { status, stdout } = check(await bundleWith(t, { overlay: 'bad/unknown-key' }), '--json');
+  const dir = await bundleWith(t, { overlay: 'bad/unknown-key' });
+  const { code, stdout } = await runCli(t, ['check', dir, '--json']);
   const { valid, version, problems, warnings } = JSON.parse(stdout);
-  assert.equal(status, 1);
+  assert.equal(code, 1);
   assert.deepEqual([valid, warnings.length, typeof version], [false, 0, 'string']);
   assert.deepEqual(problems, [
     {
@@ -54,12 +45,4 @@ test('--json is for programs', async (t) => {
       text: '`plans.growth.limits[0].wran`: unknown key `wran`; did you mean `warn`?',
     },
   ]);
-});
-
-test('wrong usage is 2, help shows an example', () => {
-  assert.equal(check().status, 2);
-  assert.equal(check('--nonsense', 'x').status, 2);
-  const help = check('--help');
-  assert.equal(help.status, 0);
-  assert.match(help.stdout, /\$ tollgate check \.\/bundle/);
 });

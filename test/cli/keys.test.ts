@@ -1,72 +1,35 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CommanderError } from 'commander';
 import { keysCommand } from '../../src/cli/keys.ts';
+import { DAY_MS, dayOf } from '../../src/core/day.ts';
 import { TollgateError } from '../../src/core/errors.ts';
 import { CredentialIdentifier } from '../../src/identity/identify.ts';
 import { peppersOf } from '../../src/identity/peppers.ts';
 import { isRefusal } from '../../src/identity/principal.ts';
 import { loadBundle } from '../../src/policy/bundle.ts';
-import { headersOf } from './headers.ts';
+import { headersOf } from '../identity/headers.ts';
+import { bundleWith } from '../policy/bundles.ts';
+import { runCli } from '../support/process.ts';
 
-const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
-const DAY_MS = 86_400_000;
-
-/** The least that is a bundle; `age_max` is 30 days. */
-const BUNDLE = {
-  'access.yaml': `owner: security@acme.example
-environment: prod
-credentials: {age_max: 30d}
-rules:
-  - {name: all, allow: {accounts: [acme/**], routes: [models]}}
-`,
-  'plans.yaml': `owner: finance@acme.example
-currency: USD
-plans:
-  basic: {prices: standard, entitlements: [{routes: [models], models: [tiny], classes: [interactive]}]}
-prices:
-  standard: {tiny: [{from: 2020-01-01, per: 1M tokens, input: 1, output: 1}]}
-`,
-  'traffic.yaml': `owner: platform@acme.example
-routes:
-  models: {match: {method: GET, path: /v1/models}, metered: false}
-classes: [interactive, batch]
-`,
-  'models.yaml': `owner: platform@acme.example
-providers: {openai: {dialects: [openai-chat]}}
-models:
-  tiny: {provider: openai, output_max: 1k}
-`,
-  'accounts/acme.yaml': `acme: {plan: basic, owner: cto@acme.example, timezone: Europe/Berlin, unlisted: allow}
-acme/search: {owner: search@acme.example}
-`,
-  'tollgate.yaml': 'peppers: {v1: pepper-v1}\n',
-};
-
-function bundle(t: TestContext, options: { pepper: boolean }): string {
-  const dir = mkdtempSync(join(tmpdir(), 'tollgate-bundle-'));
-  t.after(() => rmSync(dir, { recursive: true }));
-  mkdirSync(join(dir, 'accounts'));
-  for (const [name, text] of Object.entries(BUNDLE)) writeFileSync(join(dir, name), text);
-  if (options.pepper) assert.equal(keys('pepper', join(dir, 'pepper-v1')).status, 0);
+/** The base bundle without keys, with an `age_max` of 30 days. */
+async function bundle(t: TestContext, options: { pepper: boolean }): Promise<string> {
+  const dir = await bundleWith(t, {
+    files: {
+      'access.yaml':
+        'owner: s@acme.example\nenvironment: prod\ncredentials: {age_max: 30d}\nrules: [{name: all, allow: {accounts: [acme/**]}}]\n',
+      'tollgate.yaml': 'peppers: {v1: pepper-v1}\n',
+      keys: undefined,
+    },
+  });
+  if (options.pepper) assert.equal((await keys(t, 'pepper', join(dir, 'pepper-v1'))).code, 0);
   return dir;
 }
 
-function keys(...args: string[]) {
-  return spawnSync(process.execPath, [MAIN, 'keys', ...args], { encoding: 'utf8' });
+function keys(t: TestContext, ...args: string[]) {
+  return runCli(t, ['keys', ...args]);
 }
 
 const CREATE = { account: 'acme/search', class: 'interactive', kind: 'service', owner: 'search@acme.example' };
@@ -77,7 +40,7 @@ function createArgs(dir: string, changes: Changes = {}): string[] {
   return ['create', ...options.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))];
 }
 
-const create = (dir: string, changes: Changes = {}) => keys(...createArgs(dir, changes));
+const create = (t: TestContext, dir: string, changes: Changes = {}) => keys(t, ...createArgs(dir, changes));
 
 /** The same command in this process, for what ends before anything is printed: its error, or what commander said. */
 async function run(...args: string[]): Promise<{ error: unknown; said: string }> {
@@ -94,12 +57,10 @@ async function run(...args: string[]): Promise<{ error: unknown; said: string }>
   }
 }
 
-const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
-
 test('1 from an empty bundle to a key that is let in, listed, revoked and refused', async (t) => {
-  const dir = bundle(t, { pepper: true });
-  const made = create(dir);
-  assert.equal(made.status, 0, made.stderr);
+  const dir = await bundle(t, { pepper: true });
+  const made = await create(t, dir);
+  assert.equal(made.code, 0, made.stderr);
   assert.match(made.stdout, /^tg_prod_k[a-z2-7]{11}_[0-9A-Za-z]{36}\n$/);
   const key = made.stdout.trim();
   const id = key.split('_')[2]!;
@@ -130,7 +91,7 @@ test('1 from an empty bundle to a key that is let in, listed, revoked and refuse
   ]);
 
   const today = dayOf(Date.now());
-  const listed = keys('list', '--config', dir, '--json');
+  const listed = await keys(t, 'list', '--config', dir, '--json');
   const { created, expires, ...rest } = JSON.parse(listed.stdout)[0];
   assert.deepEqual(rest, {
     id,
@@ -144,18 +105,18 @@ test('1 from an empty bundle to a key that is let in, listed, revoked and refuse
   assert.ok(created === today || Date.parse(today) - Date.parse(created) === DAY_MS);
   assert.equal(Date.parse(expires) - Date.parse(created), 29 * DAY_MS);
 
-  assert.equal(keys('revoke', id, '--config', dir).status, 0);
+  assert.equal((await keys(t, 'revoke', id, '--config', dir)).code, 0);
   const refused = await identify();
   assert.equal(isRefusal(refused) && refused.reason, 'credential_revoked');
-  const table = keys('list', '--config', dir).stdout;
+  const table = (await keys(t, 'list', '--config', dir)).stdout;
   assert.match(table, /^id +account +class +kind +owner +created +expires +state\n/);
   assert.match(
     table,
     new RegExp(`\n${id} +acme/search +interactive +service +search@acme.example +\\S+ +\\S+ +revoked\n$`),
   );
   assert.ok(!table.includes('hmac') && !listed.stdout.includes('hmac'));
-  const again = keys('revoke', id, '--config', dir);
-  assert.deepEqual([again.status, again.stderr], [0, `key ${id} was revoked before\n`]);
+  const again = await keys(t, 'revoke', id, '--config', dir);
+  assert.deepEqual([again.code, again.stderr], [0, `key ${id} was revoked before\n`]);
 });
 
 const REFUSED: [what: string, changes: Record<string, string | undefined>, code: string, message: RegExp][] = [
@@ -182,7 +143,7 @@ const REFUSED: [what: string, changes: Record<string, string | undefined>, code:
   ],
 ];
 test('2 what cannot be made is refused, and nothing is written', async (t) => {
-  const dir = bundle(t, { pepper: true });
+  const dir = await bundle(t, { pepper: true });
   for (const [i, [what, changes, code, message]] of REFUSED.entries()) {
     await t.test(`2.${i + 1} ${what}`, async () => {
       const { error, said } = await run(...createArgs(dir, changes));
@@ -194,53 +155,42 @@ test('2 what cannot be made is refused, and nothing is written', async (t) => {
   }
 });
 
-test('3 without a pepper the command says how to make one', (t) => {
-  const dir = bundle(t, { pepper: false });
-  const made = create(dir);
-  assert.equal(made.status, 1);
+test('3 without a pepper the command says how to make one; keys are listed all the same', async (t) => {
+  const dir = await bundle(t, { pepper: false });
+  const made = await create(t, dir);
+  assert.equal(made.code, 1);
   assert.match(made.stderr, /make one with `tollgate keys pepper .*pepper-v1` and name it there/);
+  assert.equal((await keys(t, 'list', '--config', dir)).code, 0);
 });
 
-test('4 a pepper is 0600, 32 bytes in hex, and never overwritten', (t) => {
-  const file = join(bundle(t, { pepper: true }), 'pepper-v1');
+test('4 a pepper is 0600, 32 bytes in hex, and never overwritten', async (t) => {
+  const file = join(await bundle(t, { pepper: true }), 'pepper-v1');
   const text = readFileSync(file, 'utf8');
   assert.match(text, /^[0-9a-f]{64}\n$/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
-  const again = keys('pepper', file);
-  assert.deepEqual([again.status, again.stdout], [1, '']);
+  const again = await keys(t, 'pepper', file);
+  assert.deepEqual([again.code, again.stdout], [1, '']);
   assert.match(again.stderr, /exists, and all keys under it would be lost/);
   assert.equal(readFileSync(file, 'utf8'), text);
 });
 
-test('5 another environment is made, with a word', (t) => {
-  const dir = bundle(t, { pepper: true });
-  const made = create(dir, { env: 'staging' });
+test('5 another environment is made, with a word', async (t) => {
+  const dir = await bundle(t, { pepper: true });
+  const made = await create(t, dir, { env: 'staging' });
   assert.match(made.stdout, /^tg_staging_/);
   assert.match(made.stderr, /for environment staging and refused in prod/);
-  assert.match(keys('list', '--config', dir).stdout, /for staging\n$/);
+  assert.match((await keys(t, 'list', '--config', dir)).stdout, /for staging\n$/);
 });
 
 test('6 a key is revoked even where the rest of the bundle is broken; a key for an id is not repeated', async (t) => {
-  const dir = bundle(t, { pepper: true });
-  const key = create(dir).stdout.trim();
+  const dir = await bundle(t, { pepper: true });
+  const key = (await create(t, dir)).stdout.trim();
   writeFileSync(join(dir, 'plans.yaml'), 'nonsense: [');
-  assert.equal(keys('revoke', key.split('_')[2]!, '--config', dir).status, 0);
+  assert.equal((await keys(t, 'revoke', key.split('_')[2]!, '--config', dir)).code, 0);
   const whole = await run('revoke', key, '--config', dir);
   assert.equal(whole.error instanceof TollgateError && whole.error.code, 'usage');
   assert.ok(!whole.said.includes(key));
   const unknown = await run('revoke', 'k7f3q2abcdef', '--config', dir);
   assert.match(unknown.said, /^no key `k7f3q2abcdef` in/);
   assert.deepEqual(readdirSync(join(dir, 'keys')), ['acme.yaml']);
-});
-
-test('7 help has an example for each command', async () => {
-  for (const command of [[], ['create'], ['list'], ['revoke'], ['pepper']]) {
-    const { said } = await run(...command, '--help');
-    assert.match(said, /Example:\n {2}tollgate keys/);
-  }
-});
-
-test('8 wrong words are exit 2, a bundle with problems is exit 1', () => {
-  assert.equal(keys('create').status, 2);
-  assert.equal(keys('list', '--config', '/nonexistent').status, 1);
 });
