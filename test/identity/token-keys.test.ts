@@ -4,6 +4,7 @@ import type { RequestListener } from 'node:http';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { fetchKeySet, KEY_SET_BYTES_MAX } from '../../src/identity/key-fetch.ts';
 import { KEYS_MAX, readKeySet } from '../../src/identity/key-set.ts';
 import { keyServer, keySetOf, type Members, testKey, tokenOf } from '../support/issuer.ts';
@@ -202,6 +203,14 @@ describe('key sets over time', () => {
       /expected status 200, found 302/,
     ],
     ['a connection that breaks', (request) => void request.socket.destroy(), /cannot be read/],
+    [
+      'a little that unpacks to much',
+      (_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+        response.end(gzipSync(Buffer.alloc(50_000_000, ' ')));
+      },
+      /expected at most 262144 bytes/,
+    ],
     ['an endless answer', endless, /expected at most 262144 bytes/],
   ];
   for (const [what, answer, fault] of BAD) {

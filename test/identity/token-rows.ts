@@ -142,6 +142,8 @@ export function tokenRows(attacker: string): readonly Row[] {
     ['J6', 'r = s = n', () => numbers(() => [N, N]), 'credential_signature'],
     ['J6', 'r + n', () => numbers((r, s) => [r + N, s], 33), 'credential_signature'],
     ['J6', 's + n', () => numbers((r, s) => [r, s + N], 33), 'credential_signature'],
+    // ECDSA is malleable: another text of the same caller, remembered on its own.
+    ['J6', 'n - s', () => numbers((r, s) => [r, N - s]), 'let in'],
     ['J6', 'DER', () => signedAs('ES256', der), 'credential_signature'],
     ['J6', 'a byte less', () => signedAs('ES256', (input) => EC.sign(input).subarray(1)), 'credential_signature'],
     [
