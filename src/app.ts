@@ -48,7 +48,6 @@ export interface AppOptions {
   readonly policy: Policy;
   readonly settings: Settings;
   readonly log: Logger;
-  readonly clock?: Clock;
 }
 
 /** A running Tollgate. */
@@ -56,7 +55,7 @@ export interface App {
   readonly ledgerId: string;
   readonly check: Endpoint;
   readonly accessLog: Endpoint;
-  /** How many open and ended reservations a restart found. */
+  /** What a restart found: calls without an end, and counters. */
   readonly recovered: { readonly holds: number; readonly counters: number };
   /** Stops taking calls, finishes what is under way, flushes the ledger. Idempotent. */
   stop(): Promise<void>;
@@ -68,7 +67,7 @@ export interface App {
  */
 export async function startApp(options: AppOptions): Promise<App> {
   const { policy, settings, log } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = systemClock;
   const events = new EventLog(log, clock);
   const store = new MemoryLimitStore(clock, {
     countersMax: settings.countersMax,
