@@ -48,7 +48,7 @@ class KeyRing {
       if (this.#ports.clock.monotonicMs() - this.#gotAtMs >= REFRESH_AFTER_MS) void this.refresh();
       return found;
     }
-    if (this.#set === undefined || kid !== undefined) await this.refresh();
+    await this.refresh();
     return this.#set === undefined ? 'unavailable' : (this.#set.find(kid, algorithm) ?? 'unknown');
   }
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { fetchKeySet, KEY_SET_BYTES_MAX } from '../../src/identity/key-fetch.ts';
 import { KEYS_MAX, readKeySet } from '../../src/identity/key-set.ts';
-import { keyServer, keySetOf, type Members, testKey, tokenOf } from '../support/issuer.ts';
+import { keyServer, keySetOf, type Members, type TestKey, testKey, tokenOf } from '../support/issuer.ts';
 import { tempDir } from '../support/temp.ts';
 import { until } from '../support/until.ts';
 import { CLAIMS, doorOf, issuerEntry } from './token-door.ts';
@@ -166,6 +166,20 @@ describe('key sets over time', () => {
     assert.equal(await door.reasonOf(tokenOf(NEXT, CLAIMS)), 'let in');
     door.pass(60_000);
     assert.equal(await door.reasonOf(KNOWN), 'credential_signature');
+  });
+
+  test('I5 the same where keys have no names', async (t) => {
+    const unnamed = ({ jwk }: TestKey): Members => ({ ...jwk, kid: undefined });
+    const server = await keyServer(t, [unnamed(RSA)]);
+    const door = await doorOf(t, [issuerEntry(server.url)]);
+    assert.equal(await door.reasonOf(tokenOf(RSA, CLAIMS, { kid: undefined })), 'let in');
+    server.serve([unnamed(EC)]);
+    door.pass(10_000);
+    assert.equal(await door.reasonOf(tokenOf(EC, CLAIMS, { kid: undefined })), 'let in');
+    server.serve([unnamed(EC), unnamed(NEXT)]);
+    door.pass(10_000);
+    assert.equal(await door.reasonOf(tokenOf(EC, CLAIMS, { kid: 'none' })), 'credential_signature');
+    assert.equal(await door.reasonOf(tokenOf(NEXT, CLAIMS, { kid: undefined })), 'credential_signature');
   });
 
   test('I6 a key that was taken away ends, though nobody asks for another', async (t) => {
