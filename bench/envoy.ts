@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { writeBootstrap } from '../tools/envoy/bootstrap.ts';
+import { providersAt, writeBootstrap } from '../tools/envoy/bootstrap.ts';
 import { findEnvoy } from '../tools/envoy/find.ts';
 import { startEnvoy } from '../tools/envoy/start.ts';
 import { writeBenchBundle } from './bundle.ts';
@@ -84,7 +84,7 @@ async function setUp(undos: (() => unknown)[]): Promise<Setup> {
   const options = {
     check: { path: bundle.check },
     accessLog: { path: bundle.accessLog },
-    providers: { openai: provider, anthropic: provider },
+    providers: providersAt(provider),
     retries: 0,
   };
   const gateway = async (name: string, change: (bootstrap: string) => Promise<void>): Promise<Gateway> => {

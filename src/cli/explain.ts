@@ -7,7 +7,8 @@ import { decideDry } from '../decision/dry.ts';
 import { judgeKey } from '../identity/identify.ts';
 import type { LedgerReader } from '../ledger/reader.ts';
 import { MemoryLimitStore } from '../limits/memory-store.ts';
-import type { Policy } from '../policy/policy.ts';
+import { fitsPath, pathOf } from '../policy/path-template.ts';
+import type { Policy, Route } from '../policy/policy.ts';
 import { policyOf } from './bundle.ts';
 import { type Explanation, explanationOf, explanationOfDry, renderExplanation } from './explanation.ts';
 import { jsonText } from './json.ts';
@@ -41,10 +42,10 @@ export function explainCommand(): Command {
     .option('--model <name>', 'model that it asks for')
     .option('--max-tokens <n>', 'output cap that it gives')
     .addOption(
-      new Option('--body <file>', 'its whole JSON body, instead of --model and --max-tokens').conflicts([
-        'model',
-        'maxTokens',
-      ]),
+      new Option(
+        '--body <file>',
+        'its whole JSON body, instead of --max-tokens and, where the path does not name it, --model',
+      ).conflicts('maxTokens'),
     )
     .option('--class <name>', 'header `tollgate-class`')
     .option('--run <id>', 'header `tollgate-run`')
@@ -124,14 +125,20 @@ async function callOf(options: ExplainOptions, policy: Policy): Promise<Call> {
   if (route.metered && options.model === undefined && options.body === undefined) {
     throw new TollgateError('usage', `route \`${route.name}\` needs \`--model\` or \`--body\``);
   }
+  if (route.template === undefined && options.model !== undefined && options.body !== undefined) {
+    throw new TollgateError(
+      'usage',
+      `route \`${route.name}\` has the model in the body: give \`--model\` or \`--body\``,
+    );
+  }
   const headers = new Map([['content-type', ['application/json']]]);
   if (options.class !== undefined) headers.set('tollgate-class', [options.class]);
   if (options.run !== undefined) headers.set('tollgate-run', [options.run]);
   return {
     method: route.method,
-    path: route.path,
+    path: pathFor(route, options),
     headers: { get: (name) => headers.get(name) ?? [] },
-    body: options.body === undefined ? bodyOf(options) : await fileOf(options.body),
+    body: options.body === undefined ? bodyOf(options, route.dialect) : await fileOf(options.body),
     partialBody: false,
     routeName: undefined,
     requestId: undefined,
@@ -147,10 +154,34 @@ async function fileOf(path: string): Promise<Uint8Array> {
   }
 }
 
-function bodyOf({ model, maxTokens }: ExplainOptions): Uint8Array {
+/** The path as a caller would ask by it; where it names the model, that is `--model`. */
+function pathFor({ name, path, template }: Route, { model }: ExplainOptions): string {
+  if (template === undefined) return path;
+  if (model === undefined) {
+    throw new TollgateError('usage', `route \`${name}\` names the model in its path and needs \`--model\``);
+  }
+  if (!fitsPath(model)) throw new TollgateError('usage', `\`--model\` cannot stand in a path; got \`${model}\``);
+  return pathOf(template, model);
+}
+
+function bodyOf({ model, maxTokens }: ExplainOptions, dialect: string | undefined): Uint8Array {
   if (maxTokens !== undefined && !/^[0-9]{1,8}$/.test(maxTokens)) {
     throw new TollgateError('usage', `\`--max-tokens\` takes a whole number; got \`${maxTokens}\``);
   }
-  const cap = maxTokens === undefined ? {} : { max_tokens: Number(maxTokens) };
+  const cap = maxTokens === undefined ? {} : capOf(Number(maxTokens), dialect);
   return Buffer.from(JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }], ...cap }));
+}
+
+/** The output cap in the words of the API. */
+function capOf(tokens: number, dialect: string | undefined): object {
+  switch (dialect) {
+    case 'openai-responses':
+      return { max_output_tokens: tokens };
+    case 'gemini':
+      return { generationConfig: { maxOutputTokens: tokens } };
+    case 'bedrock-converse':
+      return { inferenceConfig: { maxTokens: tokens } };
+    default:
+      return { max_tokens: tokens };
+  }
 }

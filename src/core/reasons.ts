@@ -27,6 +27,7 @@ export const REASONS = {
   path_not_canonical: 'malformed',
   upgrade_refused: 'malformed',
   header_invalid: 'malformed',
+  query_invalid: 'malformed',
   body_malformed: 'malformed',
   body_duplicate_key: 'malformed',
   body_value_invalid: 'malformed',

@@ -1,8 +1,10 @@
-import { type BodyFacts, isFault } from '../dialects/dialect.ts';
+import { type BodyFacts, isFault, type Target } from '../dialects/dialect.ts';
 import { dialect } from '../dialects/dialects.ts';
+import { modelInPath } from '../policy/path-template.ts';
 import type { Route } from '../policy/policy.ts';
 import type { Call } from './call.ts';
 import type { Fault } from './denial.ts';
+import { splitTarget } from './route.ts';
 
 /**
  * JSON in UTF-8, said or not, and nothing beside it: a provider that heeds another charset reads another body (`+ACI-` is a
@@ -11,7 +13,7 @@ import type { Fault } from './denial.ts';
 const JSON_TYPE = /^application\/json[ \t]*(?:;[ \t]*(?:charset=(?:utf-?8|"utf-?8")[ \t]*)?)?$/i;
 
 /** The facts of a metered route's body, read by its dialect; undefined on routes that are not metered. */
-export function bodyOf({ headers, body, partialBody }: Call, route: Route): BodyFacts | Fault | undefined {
+export function bodyOf({ path, headers, body, partialBody }: Call, route: Route): BodyFacts | Fault | undefined {
   const spoken = dialect(route.dialect);
   if (!route.metered || spoken === undefined) return undefined;
   if (headers.get('content-encoding').some((value) => value !== 'identity')) {
@@ -26,9 +28,25 @@ export function bodyOf({ headers, body, partialBody }: Call, route: Route): Body
     const message = `the body may have ${route.bodyMaxBytes} bytes, it has ${body.length}`;
     return { reason: 'body_too_large', message };
   }
-  const facts = spoken.read(body);
+  const facts = spoken.read(body, targetOf(path, route));
   if (!isFault(facts) && facts.stream && !facts.reportsUsage && route.streamUsage === 'require') {
-    return { reason: 'stream_usage_required', message: '`stream_options.include_usage` must be `true` on this route' };
+    return { reason: 'stream_usage_required', message: usageWanted(facts, spoken.name) };
   }
   return facts;
+}
+
+/** How a stream is made to report what this route wants to know. */
+function usageWanted({ usageEdit }: BodyFacts, dialectName: string): string {
+  if (usageEdit !== undefined) return '`stream_options.include_usage` must be `true` on this route';
+  if (dialectName === 'gemini') return 'a stream must be asked for with `alt=sse` on this route';
+  return 'a stream of this API reports no usage that can be read, which this route wants';
+}
+
+/** Undefined: the route's API does not name models in the path. */
+function targetOf(target: string, { template }: Route): Target | undefined {
+  if (template === undefined) return undefined;
+  const { path, query } = splitTarget(target);
+  const model = modelInPath(template, path);
+  if (model === undefined) throw new TypeError('a path of this route names the model');
+  return { model, path, query };
 }

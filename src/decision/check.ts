@@ -10,7 +10,7 @@ import type { Policy, Route } from '../policy/policy.ts';
 import { bodyOf } from './body.ts';
 import type { Call } from './call.ts';
 import { claimsOf, classesOf } from './claims.ts';
-import { concludeAdmitted, concludeRefused, editsOf, shownStepLimit } from './conclude.ts';
+import { concludeAdmitted, concludeRefused, editsOf, servedPath, shownStepLimit } from './conclude.ts';
 import type { Decision, Deny } from './decision.ts';
 import {
   CLOCK_MOVED,
@@ -24,10 +24,11 @@ import {
   LEDGER_FULL,
   LIMITS_UNAVAILABLE,
   POLICY_MISSING,
+  QUERY_CREDENTIAL,
 } from './denial.ts';
 import { plan } from './plan.ts';
 import type { Question } from './question.ts';
-import { routeOf } from './route.ts';
+import { hasQueryCredential, routeOf } from './route.ts';
 import { factsOf, type Subject } from './subject.ts';
 import { type Template, template } from './template.ts';
 
@@ -70,6 +71,7 @@ export class Decider {
     if (policy === undefined) return this.#deny(POLICY_MISSING, { policy });
     const route = routeOf(call, policy);
     if ('reason' in route) return this.#deny(route, { policy });
+    if (hasQueryCredential(call.path)) return this.#deny(QUERY_CREDENTIAL, { policy, route });
     const found = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
     if (!(found instanceof Promise)) return this.#met(call, { policy, route }, found);
     return found.then((late) => this.#met(call, { policy, route }, late));
@@ -197,6 +199,7 @@ export class Decider {
       outcome: 'allow',
       hold,
       edits: editsOf(subject, hold),
+      path: servedPath(subject, hold, call.path),
       bodyBytes: subject.facts?.bodyBytes ?? 0,
       route: subject.route,
       credentialHeaders: credentialHeaders(call.headers),

@@ -3,6 +3,7 @@ import type { Edit } from '../dialects/dialect.ts';
 import { modelEdit, sortEdits } from '../dialects/edits.ts';
 import type { Hold, TracedCandidate } from '../ledger/hold.ts';
 import type { ReserveAnswer, Spend, SpendState } from '../limits/store.ts';
+import { pathOf } from '../policy/path-template.ts';
 import type { BoundLimit } from '../policy/policy.ts';
 import type { LimitStatus } from './decision.ts';
 import type { Denial } from './denial.ts';
@@ -180,9 +181,18 @@ function tracedSpend(
 export function editsOf({ facts, route }: Subject, hold: Hold): readonly Edit[] {
   if (facts === undefined) return NO_EDITS;
   const usage = facts.stream && route.streamUsage === 'add' ? facts.usageEdit : undefined;
-  const model = hold.model !== undefined && hold.model !== facts.model ? modelEdit(facts, hold.model) : undefined;
+  const span = hold.model === facts.model ? undefined : facts.modelSpan;
+  const model = span === undefined || hold.model === undefined ? undefined : modelEdit(span, hold.model);
   if (model === undefined) return usage === undefined ? NO_EDITS : [usage];
   return usage === undefined ? [model] : sortEdits([model, usage]);
+}
+
+/** The `:path` that names the served model, with the caller's query; undefined: the caller's own says it, or none does. */
+export function servedPath({ facts, route }: Subject, hold: Hold, target: string): string | undefined {
+  if (facts === undefined || route.template === undefined) return undefined;
+  if (hold.model === undefined || hold.model === facts.model) return undefined;
+  const at = target.indexOf('?');
+  return pathOf(route.template, hold.model) + (at === -1 ? '' : target.slice(at));
 }
 
 const NO_EDITS: readonly Edit[] = Object.freeze([]);

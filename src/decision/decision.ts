@@ -21,6 +21,8 @@ export interface Allow {
   /** Byte edits for the body, ascending, not overlapping; empty: the body goes as it came. */
   readonly edits: readonly Edit[];
   readonly bodyBytes: number;
+  /** The `:path` to ask the provider with instead, query and all; undefined: as it came. */
+  readonly path: string | undefined;
   readonly route: Route;
   /** Headers that carried the credential, to be removed. */
   readonly credentialHeaders: readonly string[];

@@ -61,6 +61,11 @@ export function credentialDenial({ reason }: Pick<IdentityRefusal, 'reason'>): D
   return { reason, message: CREDENTIAL_TEXT[reason] ?? UNKNOWN_CREDENTIAL };
 }
 
+/** J21. Said before anybody is known, so it tells nothing of the key. */
+export const QUERY_CREDENTIAL: Denial = {
+  reason: 'credential_unsupported',
+  message: 'a credential in the query is not accepted: send it in a header',
+};
 export const POLICY_MISSING: Denial = { reason: 'policy_missing', message: 'no policy is loaded' };
 export const LIMITS_UNAVAILABLE: Denial = { reason: 'limits_unavailable', message: 'limits cannot be checked now' };
 export const CLOCK_MOVED: Denial = { reason: 'clock_moved', message: 'the clock moved while limits were checked' };

@@ -11,8 +11,7 @@ export function routeOf({ method, path: target, headers, routeName }: Call, poli
   if (method === 'CONNECT' || headers.get('upgrade').length > 0 || headers.get(':protocol').length > 0) {
     return { reason: 'upgrade_refused', message: 'upgrades and CONNECT are not served here' };
   }
-  const query = target.indexOf('?');
-  const path = query === -1 ? target : target.slice(0, query);
+  const { path } = splitTarget(target);
   const found = policy.route(method, path);
   if (found === undefined && (path.includes('//') || !CANONICAL.test(path))) {
     return { reason: 'path_not_canonical', message: 'the path is not in its canonical form' };
@@ -22,6 +21,36 @@ export function routeOf({ method, path: target, headers, routeName }: Call, poli
     return { reason: 'route_unknown', message: 'no route for this method and path' };
   }
   return found;
+}
+
+/** `:path` as path and query, without the `?` between them. */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const at = target.indexOf('?');
+  return at === -1 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) };
+}
+
+/** Names by which APIs take a key from the query, in lower case. */
+const QUERY_KEYS: ReadonlySet<string> = new Set([
+  'key',
+  '$key',
+  'api_key',
+  'api-key',
+  'apikey',
+  'access_token',
+  '$access_token',
+  'oauth_token',
+  'subscription-key',
+]);
+
+/**
+ * Whether the query names a credential, escaped or not. It would be none that was proven here, it would stand in every log
+ * on the way, and a provider that heeds it would bill whom it belongs to.
+ */
+export function hasQueryCredential(target: string): boolean {
+  const { query } = splitTarget(target);
+  if (query === '') return false;
+  for (const name of new URLSearchParams(query).keys()) if (QUERY_KEYS.has(name.toLowerCase())) return true;
+  return false;
 }
 
 function isServed({ dialect: name, metered }: Route): boolean {

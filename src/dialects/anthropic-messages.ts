@@ -9,6 +9,7 @@ const reader = new BodyReader({
   decision: ['model', 'stream', 'max_tokens', 'thinking', 'tools', 'service_tier', 'messages', 'models', 'fallbacks'],
   nested: undefined,
   wholes: ['tools', 'output_config', 'output_format'],
+  partWholes: ['input'],
   media: ['source'],
   messages: 'messages',
   contents: ['content'],

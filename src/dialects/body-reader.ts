@@ -46,9 +46,12 @@ export class BodyReader implements JsonEvents {
   readonly #isDecision: Uint8Array;
   readonly #isNested: Uint8Array;
   readonly #isCaching: Uint8Array;
-  readonly #names: ReadonlySet<string>;
-  readonly #nestedNames: ReadonlySet<string>;
+  /** From what names fold to, to the names. */
+  readonly #names: ReadonlyMap<string, KeyName>;
+  readonly #nestedNames: ReadonlyMap<string, KeyName>;
   readonly #nestedParent: number;
+  /** Whether a name that decides has capitals. */
+  readonly #isCamel: boolean;
   readonly #toolModel: number;
   readonly #isSeen = new Uint8Array(KEY_COUNT);
   readonly #kinds = new Uint8Array(KEY_COUNT);
@@ -63,8 +66,9 @@ export class BodyReader implements JsonEvents {
     this.#isDecision = keySet(shape.decision);
     this.#isNested = keySet(shape.nested?.names ?? []);
     this.#isCaching = keySet(shape.caching);
-    this.#names = new Set(shape.decision);
-    this.#nestedNames = new Set(shape.nested?.names ?? []);
+    this.#names = byFolded(shape.decision);
+    this.#nestedNames = byFolded(shape.nested?.names ?? []);
+    this.#isCamel = [...shape.decision, ...(shape.nested?.names ?? [])].some((name) => name !== folded(name));
     this.#nestedParent = shape.nested === undefined ? OTHER_KEY : KEY[shape.nested.parent];
     this.#toolModel = shape.toolModel === undefined ? OTHER_KEY : KEY[shape.toolModel];
   }
@@ -187,10 +191,10 @@ export class BodyReader implements JsonEvents {
       this.#isSeen[id] = 1;
       return true;
     }
-    if (text === undefined && !mayFold(this.#body, start, end)) return true;
+    if (text === undefined && !mayFold(this.#body, start, end, this.#isCamel)) return true;
     const key = text ?? utf8(this.#body, start, end);
-    const twin = folded(key);
-    if ((isNested ? this.#nestedNames : this.#names).has(twin)) return this.#refuseTwin(twin, text, start, end);
+    const twin = (isNested ? this.#nestedNames : this.#names).get(folded(key));
+    if (twin !== undefined) return this.#refuseTwin(twin, text, start, end);
     if (!hasStrayCharacter(key)) return true;
     return this.#refuse(
       'body_malformed',
@@ -221,6 +225,10 @@ export class BodyReader implements JsonEvents {
     this.#fault = { reason, message };
     return false;
   }
+}
+
+function byFolded(names: readonly KeyName[]): ReadonlyMap<string, KeyName> {
+  return new Map(names.map((name) => [folded(name), name]));
 }
 
 const EMPTY = new Uint8Array(0);

@@ -12,8 +12,8 @@ export interface Span {
 export interface BodyFacts {
   /** As the caller wrote it, after unescaping; charset [A-Za-z0-9._:/@-]{1,128}. */
   readonly model: string;
-  /** The JSON string of the model with its quotes. */
-  readonly modelSpan: Span;
+  /** The JSON string of the model with its quotes; undefined: the path names it, and the body does not. */
+  readonly modelSpan: Span | undefined;
   readonly stream: boolean;
   /** The output cap in tokens that the body gives, ≥ 0; undefined: none. Where two caps are given: the larger. */
   readonly outputCap: number | undefined;
@@ -28,6 +28,16 @@ export interface BodyFacts {
   /** What must be put where so that it does; undefined: nothing. */
   readonly usageEdit: Edit | undefined;
   readonly bodyBytes: number;
+}
+
+/** What the path of a call says, where the API names the model there. */
+export interface Target {
+  /** `%3A` resolved; charset [A-Za-z0-9._:@-]{1,128}. */
+  readonly model: string;
+  /** Without query. */
+  readonly path: string;
+  /** Without `?`; empty: none. */
+  readonly query: string;
 }
 
 /** Replace `length` bytes at `offset` by `text` (ASCII, without `;`). */
@@ -71,8 +81,8 @@ export interface ErrorAnswer {
 
 export interface Dialect {
   readonly name: string;
-  /** Facts of a raw body, or why it is refused. Linear, never throws. */
-  read(body: Uint8Array): BodyFacts | BodyFault;
+  /** Facts of a raw body, or why it is refused. `target`: only and always of an API with models in paths. Linear, never throws. */
+  read(body: Uint8Array, target?: Target): BodyFacts | BodyFault;
   /** Usage of a JSON answer or of a stream; the fields decide which. */
   usage(fields: UsageFields): ReportedUsage;
   /** Tokens that `bytes` of response body may be, for answers without usage. Rounds up. */

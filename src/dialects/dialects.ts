@@ -1,17 +1,26 @@
 /** The one table of the dialects that are built, and what routes without one answer. */
 import { anthropicMessages } from './anthropic-messages.ts';
+import { azureOpenai } from './azure-openai.ts';
+import { bedrockConverse } from './bedrock-converse.ts';
 import type { Dialect, ErrorAnswer, Problem } from './dialect.ts';
 import { codeOf, rowOf } from './errors.ts';
+import { gemini } from './gemini.ts';
 import { openaiChat } from './openai-chat.ts';
 import { openaiCompletions } from './openai-completions.ts';
 import { openaiEmbeddings } from './openai-embeddings.ts';
 import { openaiResponses } from './openai-responses.ts';
 
 const DIALECTS: ReadonlyMap<string, Dialect> = new Map(
-  [openaiChat, openaiResponses, openaiEmbeddings, openaiCompletions, anthropicMessages].map((dialect) => [
-    dialect.name,
-    dialect,
-  ]),
+  [
+    openaiChat,
+    openaiResponses,
+    openaiEmbeddings,
+    openaiCompletions,
+    anthropicMessages,
+    gemini,
+    bedrockConverse,
+    azureOpenai,
+  ].map((dialect) => [dialect.name, dialect]),
 );
 
 /** The dialect of a route; undefined: the route has none, or it is not built. */

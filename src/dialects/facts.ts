@@ -1,6 +1,6 @@
 /** The values that every dialect reads alike: model, flag, count. Each is a value or a fault for the body's author. */
 import type { BodyReader } from './body-reader.ts';
-import { type BodyFacts, type BodyFault, isFault } from './dialect.ts';
+import { type BodyFacts, type BodyFault, isFault, type Target } from './dialect.ts';
 import { shown } from './faults.ts';
 import type { KeyName } from './keys.ts';
 import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scanner.ts';
@@ -19,8 +19,9 @@ export function isModelName(text: string): boolean {
 /** The facts that no dialect reads in a way of its own. */
 export type CommonFacts = Pick<BodyFacts, 'model' | 'modelSpan' | 'stream' | 'caching' | 'inputTokens' | 'bodyBytes'>;
 
-export function readCommon(reader: BodyReader, body: Uint8Array): CommonFacts | BodyFault {
-  const model = readModel(reader);
+/** `target`: the model is the path's, and the body may only repeat it. */
+export function readCommon(reader: BodyReader, body: Uint8Array, target?: Target): CommonFacts | BodyFault {
+  const model = target === undefined ? readModel(reader) : readRepeated(reader, target.model);
   if (isFault(model)) return model;
   // Where these are heeded (gateways that speak the API, server-side fallbacks) another model answers than the one decided.
   const other = refuseMember(reader, 'models') ?? refuseMember(reader, 'fallbacks');
@@ -30,12 +31,20 @@ export function readCommon(reader: BodyReader, body: Uint8Array): CommonFacts | 
   const offset = reader.start('model');
   return {
     model,
-    modelSpan: { offset, length: reader.end('model') - offset },
+    modelSpan: reader.kind('model') === ABSENT ? undefined : { offset, length: reader.end('model') - offset },
     stream: stream === true,
     caching: reader.caching,
     inputTokens: reader.meter.tokens(),
     bodyBytes: body.length,
   };
+}
+
+/** The path's model, which the body does not name, or names alike. */
+function readRepeated(reader: BodyReader, model: string): string | BodyFault {
+  if (reader.kind('model') === ABSENT) return model;
+  if (reader.kind('model') === STRING && JSON.parse(reader.json('model')) === model) return model;
+  const message = `expected \`model\` to be absent or ${shown(model)} as in the path, found ${found(reader, 'model')}`;
+  return { reason: 'model_conflict', message };
 }
 
 /** The model as the caller wrote it, after unescaping. */
@@ -73,6 +82,18 @@ export function readCount(reader: BodyReader, name: KeyName): number | undefined
     if (count >= 0 && count <= COUNT_MAX) return count;
   }
   return valueFault(reader, name, `an integer from 0 to ${COUNT_MAX}`);
+}
+
+/** A member that is an object, absent or null. */
+export function objectFault(reader: BodyReader, name: KeyName): BodyFault | undefined {
+  const kind = reader.kind(name);
+  return kind === ABSENT || kind === NULL || kind === OBJECT ? undefined : valueFault(reader, name, 'an object');
+}
+
+/** A second spelling that the API's own parser takes for `name`: it would have to be read alike, so it is refused. */
+export function spellingFault(reader: BodyReader, other: KeyName, name: KeyName): BodyFault | undefined {
+  if (reader.kind(other) === ABSENT) return undefined;
+  return { reason: 'body_value_invalid', message: `expected the spelling \`${name}\`, found \`${other}\`` };
 }
 
 /** A member that must not be there, because what it asks for is not what was decided. */

@@ -27,6 +27,8 @@ const NINE = 0x39;
 export interface InputShape {
   /** Members of the root whose whole JSON is input (tools, schemas). */
   readonly wholes: readonly KeyName[];
+  /** Members of a content part whose whole JSON is input (calls of tools). */
+  readonly partWholes: readonly KeyName[];
   /** Members of a content part that hold media. */
   readonly media: readonly KeyName[];
   /** The member of the root that lists messages, and the members of a message that list content parts. */
@@ -39,6 +41,7 @@ export interface InputShape {
 export class InputMeter {
   readonly #path: Uint8Array;
   readonly #isWhole: Uint8Array;
+  readonly #isPartWhole: Uint8Array;
   readonly #isMedia: Uint8Array;
   readonly #messagesId: number;
   readonly #isContents: Uint8Array;
@@ -65,6 +68,7 @@ export class InputMeter {
   constructor(path: Uint8Array, shape: InputShape) {
     this.#path = path;
     this.#isWhole = keySet(shape.wholes);
+    this.#isPartWhole = keySet(shape.partWholes);
     this.#isMedia = keySet(shape.media);
     this.#messagesId = shape.messages === undefined ? OTHER_KEY : KEY[shape.messages];
     this.#isContents = keySet(shape.contents);
@@ -105,6 +109,8 @@ export class InputMeter {
     if (this.#wholeDepth !== 0) return;
     if (depth > 5 && this.#isMedia[this.#path[depth - 1]!] === 1 && this.#isPart(depth - 1)) {
       this.#mediaString(depth, start, textBytes);
+    } else if (depth > 6 && this.#path[depth] === KEY.bytes && this.#isBytes(depth)) {
+      if (this.#path[depth - 2] !== KEY.image) this.#documentBytes += textBytes;
     } else if (depth >= 5 && this.#isMedia[this.#path[depth]!] === 1 && this.#isPart(depth)) {
       this.#partString(depth, start, textBytes);
     } else {
@@ -121,12 +127,12 @@ export class InputMeter {
       if (depth === 2 && kind === OBJECT && this.#path[1] === this.#messagesId) this.#messages++;
       return;
     }
-    if (depth === 1 ? this.#isWhole[id] === 1 : id === KEY.input && this.#isPart(depth)) {
+    if (depth === 1 ? this.#isWhole[id] === 1 : this.#isPartWhole[id] === 1 && this.#isPart(depth)) {
       this.#wholeDepth = depth;
       this.#wholeStart = at;
-    } else if (id === KEY.source) {
+    } else if (id === KEY.source || id === KEY.inlineData) {
       this.#dataBytes[depth + 1] = 0;
-      this.#sourceType[depth + 1] = 0;
+      this.#sourceType[depth + 1] = id === KEY.inlineData ? 1 : 0;
       this.#isImage[depth + 1] = 0;
     }
   }
@@ -136,7 +142,7 @@ export class InputMeter {
       if (this.#wholeDepth !== depth) return;
       this.#textBytes += end - this.#wholeStart;
       this.#wholeDepth = 0;
-    } else if (this.#path[depth] === KEY.source && this.#isMedia[KEY.source] === 1 && this.#isPart(depth)) {
+    } else if (this.#isSource(depth) && this.#isPart(depth)) {
       this.#closeSource(depth + 1);
     } else if (depth <= 2 && this.#isPrompts(depth) && this.#listStart[depth]! >= 0) {
       this.#closePrompts(depth, end);
@@ -162,12 +168,24 @@ export class InputMeter {
     if (isTokens || depth === 2) this.#prompts++;
   }
 
+  /** Whether the value at `depth` is a medium that says what it is beside its data. */
+  #isSource(depth: number): boolean {
+    const id = this.#path[depth]!;
+    return (id === KEY.source || id === KEY.inlineData) && this.#isMedia[id] === 1;
+  }
+
   /** `data` was text after all unless its `source` said base64 and nothing else. */
   #closeSource(depth: number): void {
     const bytes = this.#dataBytes[depth]!;
     if (this.#sourceType[depth] !== 1) this.#textBytes += bytes;
     else if (this.#isImage[depth] === 0) this.#documentBytes += bytes;
     this.#dataBytes[depth] = 0;
+  }
+
+  /** The bytes of a medium as Bedrock writes it: `image.source.bytes` of a part. */
+  #isBytes(depth: number): boolean {
+    const path = this.#path;
+    return path[depth - 1] === KEY.source && this.#isMedia[path[depth - 2]!] === 1 && this.#isPart(depth - 2);
   }
 
   /** A content part that names its medium by one string, as those of OpenAI's responses do. */
@@ -191,6 +209,13 @@ export class InputMeter {
       this.#audioBytes += textBytes;
       return;
     }
+    if (medium === KEY.inlineData && id === KEY.mimeType && this.#startsWith(start, 'image/')) {
+      this.#isImage[depth] = 1;
+    }
+    if (medium === KEY.inlineData && id === KEY.data) {
+      this.#dataBytes[depth]! += textBytes;
+      return;
+    }
     if (medium === KEY.source) {
       if (id === KEY.data) {
         this.#dataBytes[depth]! += textBytes;
@@ -207,7 +232,8 @@ export class InputMeter {
 
   /**
    * Whether the object at `depth` is a content part: `messages[].content[]` in the dialect's own words, or one inside a
-   * part, as in tool results (`content[].content[]`) and documents (`content[].source.content[]`).
+   * part, as in tool results (`content[].content[]`, `content[].toolResult.content[]`) and documents
+   * (`content[].source.content[]`).
    */
   #isPart(depth: number): boolean {
     const path = this.#path;
@@ -215,7 +241,7 @@ export class InputMeter {
     if (this.#isContents[path[3]!] !== 1 || path[4] !== ARRAY_LEVEL) return false;
     let level = 5;
     while (level < depth) {
-      if (path[level] === KEY.source) level++;
+      if (path[level] === KEY.source || path[level] === KEY.toolResult) level++;
       if (level + 1 >= depth || this.#isContents[path[level]!] !== 1 || path[level + 1] !== ARRAY_LEVEL) return false;
       level += 2;
     }

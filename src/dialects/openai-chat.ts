@@ -1,7 +1,7 @@
 /** OpenAI's chat completions, and what speaks like them. */
 import { openaiOutputTokens } from './answer-bytes.ts';
 import { BodyReader } from './body-reader.ts';
-import { type BodyFacts, type BodyFault, type Dialect, isFault } from './dialect.ts';
+import { type BodyFacts, type BodyFault, type Dialect, isFault, type Target } from './dialect.ts';
 import { openaiError } from './errors.ts';
 import { readCommon, readCount } from './facts.ts';
 import { readStreamUsage } from './stream-usage.ts';
@@ -25,6 +25,7 @@ const reader = new BodyReader({
   ],
   nested: { parent: 'stream_options', names: ['include_usage'] },
   wholes: ['tools', 'functions', 'response_format'],
+  partWholes: [],
   media: ['image_url', 'file', 'input_audio'],
   messages: 'messages',
   contents: ['content'],
@@ -33,8 +34,13 @@ const reader = new BodyReader({
   toolModel: undefined,
 });
 
-function factsOf(body: Uint8Array): BodyFacts | BodyFault {
-  const common = readCommon(reader, body);
+/** Facts of a chat body; with a `target`, of one whose model the path names. */
+export function readChat(body: Uint8Array, target?: Target): BodyFacts | BodyFault {
+  return reader.read(body, () => factsOf(body, target));
+}
+
+function factsOf(body: Uint8Array, target: Target | undefined): BodyFacts | BodyFault {
+  const common = readCommon(reader, body, target);
   if (isFault(common)) return common;
   const maxTokens = readCount(reader, 'max_tokens');
   if (isFault(maxTokens)) return maxTokens;
@@ -63,7 +69,7 @@ function larger(a: number | undefined, b: number | undefined): number | undefine
 
 export const openaiChat: Dialect = {
   name: 'openai-chat',
-  read: (body) => reader.read(body, factsOf),
+  read: (body) => readChat(body),
   usage: openaiUsage,
   outputTokens: openaiOutputTokens,
   error: openaiError,

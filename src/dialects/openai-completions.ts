@@ -12,6 +12,7 @@ const reader = new BodyReader({
   decision: ['model', 'stream', 'prompt', 'max_tokens', 'n', 'best_of', 'stream_options', 'models', 'fallbacks'],
   nested: { parent: 'stream_options', names: ['include_usage'] },
   wholes: ['response_format'],
+  partWholes: [],
   media: [],
   messages: undefined,
   contents: [],

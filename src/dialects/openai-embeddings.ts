@@ -9,6 +9,7 @@ const reader = new BodyReader({
   decision: ['model', 'input', 'models', 'fallbacks'],
   nested: undefined,
   wholes: [],
+  partWholes: [],
   media: [],
   messages: undefined,
   contents: [],

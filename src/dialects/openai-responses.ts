@@ -25,6 +25,7 @@ const reader = new BodyReader({
   ],
   nested: undefined,
   wholes: ['tools', 'text'],
+  partWholes: [],
   media: ['image_url', 'file_data', 'input_audio'],
   messages: 'input',
   contents: ['content', 'output'],

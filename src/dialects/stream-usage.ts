@@ -1,8 +1,8 @@
 /** What makes a stream of an OpenAI-like API report usage: `stream_options.include_usage`. */
 import type { BodyReader } from './body-reader.ts';
 import { type BodyFault, type Edit, isFault } from './dialect.ts';
-import { readFlag, valueFault } from './facts.ts';
-import { ABSENT, NULL, OBJECT } from './scanner.ts';
+import { objectFault, readFlag } from './facts.ts';
+import { ABSENT, NULL } from './scanner.ts';
 
 const MEMBER = '"include_usage":true';
 
@@ -16,10 +16,8 @@ const REPORTS: StreamUsage = { reportsUsage: true, usageEdit: undefined };
 
 /** Reads `stream_options` of a body whose `stream` is `stream`; answers that are no streams report by themselves. */
 export function readStreamUsage(reader: BodyReader, stream: boolean): StreamUsage | BodyFault {
-  const options = reader.kind('stream_options');
-  if (options !== ABSENT && options !== NULL && options !== OBJECT) {
-    return valueFault(reader, 'stream_options', 'an object');
-  }
+  const options = objectFault(reader, 'stream_options');
+  if (options !== undefined) return options;
   const includes = readFlag(reader, 'include_usage');
   if (isFault(includes)) return includes;
   if (!stream || includes === true) return REPORTS;

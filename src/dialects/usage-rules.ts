@@ -31,6 +31,17 @@ export const JSON_RULES = [
   { selectors: ['usage', 'cache_creation_input_tokens'], key: 'cache_creation_input_tokens' },
   { selectors: ['usage', 'cache_creation', 'ephemeral_5m_input_tokens'], key: 'cache_5m_tokens' },
   { selectors: ['usage', 'cache_creation', 'ephemeral_1h_input_tokens'], key: 'cache_1h_tokens' },
+  { selectors: ['modelVersion'], key: 'model' },
+  { selectors: ['usageMetadata', 'promptTokenCount'], key: 'prompt_token_count' },
+  { selectors: ['usageMetadata', 'toolUsePromptTokenCount'], key: 'tool_use_prompt_token_count' },
+  { selectors: ['usageMetadata', 'cachedContentTokenCount'], key: 'cached_content_token_count' },
+  { selectors: ['usageMetadata', 'candidatesTokenCount'], key: 'candidates_token_count' },
+  { selectors: ['usageMetadata', 'thoughtsTokenCount'], key: 'thoughts_token_count' },
+  { selectors: ['usageMetadata', 'totalTokenCount'], key: 'total_token_count' },
+  { selectors: ['usage', 'inputTokens'], key: 'input_tokens' },
+  { selectors: ['usage', 'outputTokens'], key: 'output_tokens' },
+  { selectors: ['usage', 'cacheReadInputTokens'], key: 'cache_read_input_tokens' },
+  { selectors: ['usage', 'cacheWriteInputTokens'], key: 'cache_creation_input_tokens' },
 ] as const satisfies readonly UsageRule[];
 
 /** sse_to_metadata, `response_rules`: a whole object arrives as one JSON string; the last event that has it wins. */
@@ -41,4 +52,6 @@ export const SSE_RULES = [
   { selectors: ['message', 'usage'], key: 'sse_message_usage' },
   { selectors: ['response', 'model'], key: 'model' },
   { selectors: ['response', 'usage'], key: 'sse_response_usage' },
+  { selectors: ['modelVersion'], key: 'model' },
+  { selectors: ['usageMetadata'], key: 'sse_usage_metadata' },
 ] as const satisfies readonly UsageRule[];

@@ -172,6 +172,52 @@ function anthropicQuantities(counts: AnthropicCounts): Quantities | undefined {
   };
 }
 
+/**
+ * usageMetadata of a JSON answer, or of a stream's last chunk that has it (cumulative, never summed). Endpoints differ on
+ * whether candidatesTokenCount has the thoughts in it: it has them if the total says so, else they come on top
+ * (reference/domain.md 2.2). A prompt that was blocked has no candidates.
+ */
+export function geminiUsage(fields: UsageFields): ReportedUsage {
+  const model = modelOf(fields);
+  const stream = jsonOf(fields, 'sse_usage_metadata');
+  if (stream === FAULTY) return { model, quantities: undefined, faulty: true };
+  const of = (key: GeminiKey, name: string): Count =>
+    stream === undefined ? field(fields, key) : member(stream, name);
+  const counts: GeminiCounts = {
+    prompt: of('prompt_token_count', 'promptTokenCount'),
+    tools: of('tool_use_prompt_token_count', 'toolUsePromptTokenCount'),
+    cached: of('cached_content_token_count', 'cachedContentTokenCount'),
+    candidates: of('candidates_token_count', 'candidatesTokenCount'),
+    thoughts: of('thoughts_token_count', 'thoughtsTokenCount'),
+    total: of('total_token_count', 'totalTokenCount'),
+  };
+  if (stream === undefined && Object.values(counts).every((count) => count === undefined)) {
+    return { model, quantities: undefined, faulty: false };
+  }
+  return reported(model, geminiQuantities(counts));
+}
+
+type GeminiKey = Extract<UsageKey, `${string}_token_count`>;
+type GeminiCounts = Readonly<Record<'prompt' | 'tools' | 'cached' | 'candidates' | 'thoughts' | 'total', Count>>;
+
+function geminiQuantities({ prompt, total, ...counts }: GeminiCounts): Quantities | undefined {
+  const tools = counts.tools ?? 0;
+  const cached = counts.cached ?? 0;
+  const candidates = counts.candidates ?? 0;
+  const thoughts = counts.thoughts ?? 0;
+  if (typeof prompt !== 'number' || total === FAULTY) return undefined;
+  if (tools === FAULTY || cached === FAULTY || candidates === FAULTY || thoughts === FAULTY) return undefined;
+  if (cached > prompt) return undefined;
+  const isInside = thoughts <= candidates && prompt + tools + candidates === total;
+  return {
+    ...NO_QUANTITIES,
+    input: prompt - cached + tools,
+    cache_read: cached,
+    output: isInside ? candidates : candidates + thoughts,
+    reasoning: thoughts,
+  };
+}
+
 /** Usable only if the sum of all classes is still a safe integer. */
 function reported(model: string | undefined, quantities: Quantities | undefined): ReportedUsage {
   if (quantities === undefined) return { model, quantities, faulty: true };

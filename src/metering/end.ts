@@ -62,6 +62,9 @@ function wasReplaced(entry: LogEntry): boolean {
   return entry.details === 'response_payload_too_large';
 }
 
+/** SSE, and Bedrock's binary frames. */
+const STREAM_TYPE = /^(?:text\/event-stream|application\/vnd\.amazon\.eventstream)/;
+
 /** Input as reserved; output by the bytes that came, and as reserved where they say nothing of what the provider sent. */
 function estimateOf(entry: LogEntry, hold: Hold, dialect: Dialect | undefined): Quantities {
   return { ...NO_QUANTITIES, input: hold.estimate.inputTokens, output: outputOf(entry, hold, dialect) };
@@ -70,6 +73,6 @@ function estimateOf(entry: LogEntry, hold: Hold, dialect: Dialect | undefined): 
 function outputOf(entry: LogEntry, hold: Hold, dialect: Dialect | undefined): number {
   if (!entry.firstByte) return 0;
   if (dialect === undefined || wasReplaced(entry)) return hold.estimate.outputTokens;
-  const stream = entry.responseContentType?.startsWith('text/event-stream') ?? hold.stream;
+  const stream = entry.responseContentType === undefined ? hold.stream : STREAM_TYPE.test(entry.responseContentType);
   return Math.min(dialect.outputTokens(entry.responseBytes, { stream }), hold.estimate.outputMax);
 }

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Document } from './documents.ts';
 import { compileGlob, type Matcher } from './glob.ts';
 import { type Known, refer } from './names.ts';
+import { fitsPath, namesModelInPath } from './path-template.ts';
 import type { Model, ModelCatalog } from './policy.ts';
 import { type Problems, show } from './problem.ts';
 import { parseCount } from './quantity.ts';
@@ -68,13 +69,19 @@ function compileModel(name: string, { source, data }: Document<ModelsFile>, prob
     const expected = `a count from 1 to \`output_max\` (${outputMax})`;
     problems.report('amount-range', source.at(['models', name, 'output_assumed']), { expected, found: show(assumed) });
   }
+  const dialects = new Set(Object.hasOwn(data.providers, provider) ? data.providers[provider]!.dialects : []);
+  const byPath = [...dialects].find(namesModelInPath);
+  if (byPath !== undefined && !fitsPath(name)) {
+    const expected = `a name without \`/\`, as dialect \`${byPath}\` has the model in one segment of the path`;
+    problems.report('value-wrong', source.at(['models', name], 'key'), { expected, found: show(name) });
+  }
   return Object.freeze({
     name,
     provider,
     labels: Object.freeze({ ...labels }),
     outputMax,
     outputAssumed,
-    dialects: new Set(Object.hasOwn(data.providers, provider) ? data.providers[provider]!.dialects : []),
+    dialects,
   });
 }
 

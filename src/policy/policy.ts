@@ -5,6 +5,7 @@
 import type { Enforce, Meter, Unit } from '../core/units.ts';
 import type { KeyDigest } from './digest.ts';
 import type { Issuer } from './issuer.ts';
+import type { PathTemplate } from './path-template.ts';
 
 export const DIALECTS = [
   'openai-chat',
@@ -121,8 +122,10 @@ export interface AccountPolicy {
 export interface Route {
   readonly name: string;
   readonly method: string;
-  /** Exact canonical path, without query. */
+  /** Exact canonical path, without query; `{model}` where the path names the model. */
   readonly path: string;
+  /** Where `path` has the model; undefined: it is exact. A metered route has one if its API names models by path. */
+  readonly template: PathTemplate | undefined;
   /** Absent only where `metered` is false: errors are then application/problem+json. */
   readonly dialect: DialectName | undefined;
   readonly metered: boolean;
@@ -228,7 +231,7 @@ export interface Policy {
   readonly classes: readonly string[];
   readonly runs: { readonly requiredFor: ReadonlySet<string>; readonly idleMs: number };
   readonly routes: ReadonlyMap<string, Route>;
-  /** The route of an exact method and canonical path (no query); undefined: refused. */
+  /** The route of a method and canonical path (no query), at most one; undefined: refused. */
   route(method: string, path: string): Route | undefined;
   readonly models: ModelCatalog;
   readonly access: AccessRules;

@@ -201,9 +201,10 @@ export type AccountEntry = z.infer<typeof accountSchema>;
 export const accountsSchema = z.record(accountPath, accountSchema).describe('a mapping of accounts');
 export type AccountsFile = z.infer<typeof accountsSchema>;
 
+const segment = "(?:(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+|\\{model\\}(?::[A-Za-z]{1,64})?(?=/|$))";
 const canonicalPath = text(
-  /^\/(?:(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~:@!$&'()*+,;=-]+)*\/?)?$/,
-  'a canonical path like `/v1/chat/completions`: no query, no `//`, no dot segments, nothing escaped',
+  new RegExp(`^(?![^{]*\\{model\\}[^{]*\\{)/(?:${segment}(?:/${segment})*/?)?$`),
+  'a canonical path like `/v1/chat/completions`, with one `{model}` as a segment where the API names models there: no query, no `//`, no dot segments, nothing escaped',
 );
 
 export const trafficSchema = z.strictObject({

@@ -5,9 +5,11 @@ import type { Document } from './documents.ts';
 import { weakest } from './enforce.ts';
 import { compileLimits, type LimitContext } from './limits.ts';
 import { type Known, referAll } from './names.ts';
+import { pathFault, templateOf } from './path-template.ts';
 import type { Limit, Policy, Route } from './policy.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration, parseSize } from './quantity.ts';
+import { RouteMatcher } from './route-matcher.ts';
 import type { TrafficFile } from './schema.ts';
 
 const CLASSES = ['interactive', 'agentic', 'batch'] as const;
@@ -32,17 +34,15 @@ export interface CompiledTraffic {
 
 export function compileTraffic({ source, data }: Document<TrafficFile>, problems: Problems): CompiledTraffic {
   const routes = new Map<string, Route>();
-  const byCall = new Map<string, Map<string, Route>>();
+  const matcher = new RouteMatcher();
   for (const [name, entry] of Object.entries(data.routes)) {
     const route = compileRoute(name, entry, { source, data }, problems);
     routes.set(name, route);
-    const byPath = byCall.get(route.path) ?? new Map<string, Route>();
-    const other = byPath.get(route.method);
+    const other = matcher.add(route);
     if (other !== undefined) {
       const text = `route \`${other.name}\` already matches ${route.method} \`${route.path}\``;
       problems.report('route-duplicate', source.at(['routes', name, 'match']), { text });
     }
-    byCall.set(route.path, byPath.set(route.method, route));
   }
   const classes = Object.freeze([...(data.classes ?? CLASSES)]);
   for (const [index, name] of classes.entries()) {
@@ -62,7 +62,7 @@ export function compileTraffic({ source, data }: Document<TrafficFile>, problems
     runs: compileRuns({ source, data }, knownClasses, problems),
     knownRoutes: known('a route', routes),
     knownClasses,
-    route: (method, path) => byCall.get(path)?.get(method),
+    route: (method, path) => matcher.find(method, path),
   };
 }
 
@@ -87,6 +87,10 @@ function compileRoute(
     const text = `missing key \`dialect\`: a route has one, unless it says \`metered: false\``;
     problems.report('route-dialect', source.at(path, 'key'), { text });
   }
+  const wrongPath = metered && entry.dialect !== undefined ? pathFault(entry.dialect, entry.match.path) : undefined;
+  if (wrongPath !== undefined) {
+    problems.report('route-dialect', source.at([...path, 'match', 'path']), { text: wrongPath });
+  }
   const bodyMaxBytes = entry.body_max === undefined ? BODY_BYTES : (parseSize(entry.body_max) ?? 0);
   if (bodyMaxBytes > BODY_BYTES_MAX) {
     problems.report('setting-range', source.at([...path, 'body_max']), {
@@ -106,6 +110,7 @@ function compileRoute(
     name,
     method: entry.match.method,
     path: entry.match.path,
+    template: templateOf(entry.match.path),
     dialect: entry.dialect,
     metered,
     bodyMaxBytes,

@@ -82,9 +82,9 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
       stderr: /^error: option '--ledger <file>' cannot be used with option '--key <id>'/,
     },
     {
-      args: ['explain', '--key', 'x', '--body', LEDGER, '--model', 'x'],
+      args: ['explain', '--key', 'x', '--body', LEDGER, '--max-tokens', '5'],
       code: 2,
-      stderr: /^error: option '--body <file>' cannot be used with option '--model <name>'/,
+      stderr: /^error: option '--body <file>' cannot be used with option '--max-tokens <n>'/,
     },
     {
       args: ['explain', '--key', 'x', '--route', 'x', '--config', NONE],

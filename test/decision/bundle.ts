@@ -24,6 +24,8 @@ export interface BundleParts {
   /** Below and beside the customer `acme`, which has the plan. */
   readonly accounts?: readonly string[];
   readonly routes?: readonly string[];
+  /** Dialects of provider `openai`. */
+  readonly dialects?: readonly string[];
   readonly trafficLimits?: readonly string[];
   /** Classes that need a run. */
   readonly runsFor?: readonly string[];
@@ -56,9 +58,9 @@ const ROUTES = [
   'answers: {dialect: openai-responses, match: {method: POST, path: /v1/responses}}',
   'models: {match: {method: GET, path: /v1/models}, metered: false}',
 ];
-const MODELS = `owner: platform@acme.example
+const modelsWith = (dialects: readonly string[]): string => `owner: platform@acme.example
 providers:
-  openai: {dialects: [openai-chat, openai-responses]}
+  openai: {dialects: [${dialects.join(', ')}]}
   anthropic: {dialects: [anthropic-messages]}
 models:
   large: {provider: openai, labels: {region: us}, callers_say: [large-latest], provider_says: ["large-2026-*"], output_max: 1000, output_assumed: 100}
@@ -103,7 +105,7 @@ ${rows('    ', parts.costs ?? COSTS)}`,
 routes:
 ${rows('  ', parts.routes ?? ROUTES)}classes: [interactive, agentic, batch]
 ${runsFor.length === 0 ? '' : `runs: {required_for: [${runsFor.join(', ')}], idle: 10m}\n`}${list('limits', parts.trafficLimits)}`,
-    'models.yaml': MODELS,
+    'models.yaml': modelsWith(parts.dialects ?? ['openai-chat', 'openai-responses']),
     'keys/all.yaml': rows('', Object.entries({ ...KEYS, ...parts.keys }).map(keyEntry)),
   };
 }

@@ -65,7 +65,7 @@ describe('anthropic-messages, facts', () => {
       for (const [name, value] of Object.entries(expected)) {
         assert.equal(facts[name as keyof BodyFacts], value, name);
       }
-      const { offset, length } = facts.modelSpan;
+      const { offset, length } = facts.modelSpan!;
       assert.equal(body.toString('utf8', offset, offset + length), `"${facts.model}"`);
       assert.equal(facts.usageEdit, undefined);
     });

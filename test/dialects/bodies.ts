@@ -1,20 +1,20 @@
 /** Bodies that every dialect meets, and how the tests read them. */
 import assert from 'node:assert/strict';
-import type { BodyFacts, BodyFault, Dialect } from '../../src/dialects/dialect.ts';
+import type { BodyFacts, BodyFault, Dialect, Target } from '../../src/dialects/dialect.ts';
 import { isFault } from '../../src/dialects/dialect.ts';
 
 export function bytes(text: string): Buffer {
   return Buffer.from(text, 'utf8');
 }
 
-export function accepted(dialect: Dialect, body: Uint8Array): BodyFacts {
-  const read = dialect.read(body);
+export function accepted(dialect: Dialect, body: Uint8Array, target?: Target): BodyFacts {
+  const read = dialect.read(body, target);
   assert.ok(!isFault(read), `refused: ${JSON.stringify(read)}`);
   return read;
 }
 
-export function refused(dialect: Dialect, body: Uint8Array): BodyFault {
-  const read = dialect.read(body);
+export function refused(dialect: Dialect, body: Uint8Array, target?: Target): BodyFault {
+  const read = dialect.read(body, target);
   assert.ok(isFault(read), `accepted: ${JSON.stringify(read)}`);
   assert.match(read.message, /^expected .+, found .+[^.]$/, 'the message says what was expected and what was found');
   assert.doesNotMatch(read.message, /[^\x20-\x7e]/, 'the message is printable ASCII');

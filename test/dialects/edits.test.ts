@@ -43,7 +43,7 @@ function edited(text: string, { model, usage }: { model?: string; usage: boolean
   const facts = accepted(openaiChat, bytes(text));
   const edits: Edit[] = [];
   if (usage && facts.usageEdit !== undefined) edits.push(facts.usageEdit);
-  if (model !== undefined) edits.push(modelEdit(facts, model));
+  if (model !== undefined) edits.push(modelEdit(facts.modelSpan!, model));
   return applyEdits(bytes(text), sortEdits(edits)).toString('utf8');
 }
 
@@ -86,7 +86,7 @@ describe('edits', () => {
     const body = bytes('{"max_tokens":5,"system":"Grüße","model":"claude-opus-5","stream":true}');
     const facts = accepted(anthropicMessages, body);
     assert.equal(
-      applyEdits(body, [modelEdit(facts, 'claude-haiku-4-5')]).toString('utf8'),
+      applyEdits(body, [modelEdit(facts.modelSpan!, 'claude-haiku-4-5')]).toString('utf8'),
       '{"max_tokens":5,"system":"Grüße","model":"claude-haiku-4-5","stream":true}',
     );
   });
@@ -94,7 +94,7 @@ describe('edits', () => {
   it('throws where our own edit would be wrong', () => {
     const facts: BodyFacts = accepted(openaiChat, bytes('{"model":"m"}'));
     for (const model of ['', 'a;b', 'a"b', 'a b', 'é', '../a', 'm'.repeat(129)]) {
-      assert.throws(() => modelEdit(facts, model), TypeError);
+      assert.throws(() => modelEdit(facts.modelSpan!, model), TypeError);
     }
   });
 

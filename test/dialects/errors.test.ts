@@ -4,11 +4,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { kindOf, REASONS, type Reason } from '../../src/core/reasons.ts';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
+import { azureOpenai } from '../../src/dialects/azure-openai.ts';
+import { bedrockConverse } from '../../src/dialects/bedrock-converse.ts';
 import type { Dialect, ErrorAnswer, Problem } from '../../src/dialects/dialect.ts';
 import { dialect, problemJson } from '../../src/dialects/dialects.ts';
+import { gemini } from '../../src/dialects/gemini.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
 import { openaiCompletions } from '../../src/dialects/openai-completions.ts';
 import { openaiEmbeddings } from '../../src/dialects/openai-embeddings.ts';
@@ -147,10 +150,12 @@ describe('refusals through the official SDKs', () => {
 
     it(`openai's other APIs read ${reason}${limitUnit === undefined ? '' : ` of ${limitUnit}`}`, async () => {
       const client = new OpenAI({ apiKey: 'x', baseURL: `${baseURL}/v1`, maxRetries: 0 });
+      const azure = new AzureOpenAI({ apiKey: 'x', endpoint: baseURL, apiVersion: '2024-10-21', maxRetries: 0 });
       const calls: readonly (readonly [Dialect, () => Promise<unknown>])[] = [
         [openaiCompletions, () => client.completions.create({ model: 'm', prompt: 'p' })],
         [openaiEmbeddings, () => client.embeddings.create({ model: 'm', input: 'p' })],
         [openaiResponses, () => client.responses.create({ model: 'm', input: 'p', stream: true })],
+        [azureOpenai, () => azure.chat.completions.create({ model: 'm', messages: [] })],
       ];
       const [errorClass, status, type, code, param] = openai;
       for (const [spoken, call] of calls) {
@@ -197,6 +202,46 @@ describe('refusals, word for word', () => {
     });
   });
 
+  it('gemini, a google.rpc.Status', () => {
+    assert.deepEqual(gemini.error(problem('rate_limited', { limit: 'key-burst', limitUnit: 'requests' })), {
+      status: 429,
+      contentType: 'application/json',
+      body: `{"error":{"code":429,"message":"words about \`rate_limited\` für alle","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","domain":"tollgate","metadata":{"decision":"${DECISION}","limit":"key-burst"}}]}}`,
+    });
+  });
+
+  it('bedrock, where a spent budget is no 429, which its SDKs would try again', () => {
+    assert.deepEqual(bedrockConverse.error(problem('budget_spent', { limit: 'team-spend', limitUnit: 'charge' })), {
+      status: 400,
+      contentType: 'application/json',
+      body: '{"__type":"ServiceQuotaExceededException","message":"words about `budget_spent` für alle"}',
+    });
+  });
+
+  /** One reason of each kind: status and type as Google and AWS name them. */
+  const BY_PATH: readonly (readonly [Reason, readonly [number, string], readonly [number, string]])[] = [
+    ['credential_unknown', [401, 'UNAUTHENTICATED'], [401, 'UnrecognizedClientException']],
+    ['model_conflict', [400, 'INVALID_ARGUMENT'], [400, 'ValidationException']],
+    ['body_too_large', [413, 'INVALID_ARGUMENT'], [413, 'ValidationException']],
+    ['content_type_unsupported', [415, 'INVALID_ARGUMENT'], [415, 'ValidationException']],
+    ['route_unknown', [404, 'NOT_FOUND'], [404, 'ResourceNotFoundException']],
+    ['model_hidden', [404, 'NOT_FOUND'], [404, 'ResourceNotFoundException']],
+    ['access_denied', [403, 'PERMISSION_DENIED'], [403, 'AccessDeniedException']],
+    ['model_denied', [403, 'PERMISSION_DENIED'], [403, 'AccessDeniedException']],
+    ['rate_limited', [429, 'RESOURCE_EXHAUSTED'], [429, 'ThrottlingException']],
+    ['budget_spent', [429, 'RESOURCE_EXHAUSTED'], [400, 'ServiceQuotaExceededException']],
+    ['limits_unavailable', [503, 'UNAVAILABLE'], [503, 'ServiceUnavailableException']],
+  ];
+  for (const [reason, google, aws] of BY_PATH) {
+    it(`gemini and bedrock say ${reason} in their own words`, () => {
+      const ofGoogle = gemini.error(problem(reason));
+      const ofAws = bedrockConverse.error(problem(reason));
+      const { error } = JSON.parse(ofGoogle.body) as { error: { code: number; status: string } };
+      assert.deepEqual([ofGoogle.status, error.code, error.status], [google[0], google[0], google[1]]);
+      assert.deepEqual([ofAws.status, (JSON.parse(ofAws.body) as { __type: string }).__type], aws);
+    });
+  }
+
   it('problem details where a route has no dialect', () => {
     assert.deepEqual(problemJson(problem('budget_spent', { limit: 'calls' })), {
       status: 402,
@@ -207,7 +252,7 @@ describe('refusals, word for word', () => {
 
   const reasons = Object.keys(REASONS) as Reason[];
   const answers = (reason: Reason) =>
-    [openaiChat, anthropicMessages]
+    [openaiChat, anthropicMessages, gemini, bedrockConverse]
       .map(({ error }) => error)
       .concat(problemJson)
       .map((error) => error(problem(reason, { message: 'same words' })));
@@ -237,7 +282,10 @@ describe('table of dialects', () => {
     ['openai-completions', openaiCompletions],
     ['openai-embeddings', openaiEmbeddings],
     ['openai-responses', openaiResponses],
-    ['gemini', undefined],
+    ['azure-openai', azureOpenai],
+    ['bedrock-converse', bedrockConverse],
+    ['gemini', gemini],
+    ['vertex', undefined],
     ['', undefined],
     ['__proto__', undefined],
     ['constructor', undefined],

@@ -134,7 +134,7 @@ describe('openai-chat, facts', () => {
       for (const [name, value] of Object.entries(expected)) {
         assert.equal(facts[name as keyof BodyFacts], value, name);
       }
-      const { offset, length } = facts.modelSpan;
+      const { offset, length } = facts.modelSpan!;
       const slice = body.toString('utf8', offset, offset + length);
       assert.equal(JSON.parse(slice), facts.model);
       if (span !== undefined) assert.equal(slice, span);

@@ -3,7 +3,10 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { inputTokens, type Meter, NO_QUANTITIES, totalTokens } from '../../src/core/units.ts';
 import { anthropicMessages } from '../../src/dialects/anthropic-messages.ts';
+import { azureOpenai } from '../../src/dialects/azure-openai.ts';
+import { bedrockConverse } from '../../src/dialects/bedrock-converse.ts';
 import type { Dialect, UsageFields } from '../../src/dialects/dialect.ts';
+import { gemini } from '../../src/dialects/gemini.ts';
 import { openaiChat } from '../../src/dialects/openai-chat.ts';
 import { openaiCompletions } from '../../src/dialects/openai-completions.ts';
 import { openaiEmbeddings } from '../../src/dialects/openai-embeddings.ts';
@@ -214,6 +217,87 @@ const RESPONSES: readonly (readonly [number, Fields, Expected])[] = [
   [14, started({ input_tokens: 10, output_tokens: 5 }), 'none'],
 ];
 
+const metadata = (usage: unknown): Fields => ({ sse_usage_metadata: JSON.stringify(usage) });
+
+const GEMINI: readonly (readonly [number, Fields, Expected])[] = [
+  [1, {}, 'none'],
+  [2, { model: 'g' }, 'none'],
+  [3, { prompt_token_count: 10, candidates_token_count: 5, total_token_count: 15 }, { input: 10, output: 5 }],
+  [4, { prompt_token_count: 10, total_token_count: 10 }, { input: 10 }],
+  // Thoughts beside the candidates, and inside them: the total tells.
+  [
+    5,
+    { prompt_token_count: 10, candidates_token_count: 5, thoughts_token_count: 3, total_token_count: 18 },
+    { input: 10, output: 8, reasoning: 3 },
+  ],
+  [
+    6,
+    { prompt_token_count: 10, candidates_token_count: 5, thoughts_token_count: 3, total_token_count: 15 },
+    { input: 10, output: 5, reasoning: 3 },
+  ],
+  [
+    7,
+    { prompt_token_count: 10, candidates_token_count: 5, thoughts_token_count: 3 },
+    { input: 10, output: 8, reasoning: 3 },
+  ],
+  [
+    8,
+    {
+      prompt_token_count: 10,
+      tool_use_prompt_token_count: 4,
+      candidates_token_count: 5,
+      thoughts_token_count: 3,
+      total_token_count: 19,
+    },
+    { input: 14, output: 5, reasoning: 3 },
+  ],
+  [
+    9,
+    { prompt_token_count: 10, cached_content_token_count: 6, candidates_token_count: 5, total_token_count: 15 },
+    { input: 4, cache_read: 6, output: 5 },
+  ],
+  [10, { prompt_token_count: 10, cached_content_token_count: 11, candidates_token_count: 5 }, 'faulty'],
+  [11, { candidates_token_count: 5 }, 'faulty'],
+  [12, { prompt_token_count: 1.5, candidates_token_count: 5 }, 'faulty'],
+  [13, { prompt_token_count: 10, candidates_token_count: 5, thoughts_token_count: -1 }, 'faulty'],
+  [14, { prompt_token_count: 10, candidates_token_count: 5, total_token_count: 'x' }, 'faulty'],
+  // More thoughts than what they should lie in: they cannot lie in it.
+  [
+    15,
+    { prompt_token_count: 10, candidates_token_count: 2, thoughts_token_count: 3, total_token_count: 12 },
+    { input: 10, output: 5, reasoning: 3 },
+  ],
+  [
+    16,
+    metadata({
+      promptTokenCount: 30,
+      cachedContentTokenCount: 10,
+      toolUsePromptTokenCount: 4,
+      candidatesTokenCount: 5,
+      thoughtsTokenCount: 3,
+      totalTokenCount: 42,
+      promptTokensDetails: [{ modality: 'TEXT', tokenCount: 30 }],
+    }),
+    { input: 24, cache_read: 10, output: 8, reasoning: 3 },
+  ],
+  [17, metadata({}), 'faulty'],
+  [18, metadata(null), 'none'],
+  [19, metadata([1]), 'faulty'],
+  [20, { prompt_tokens: 1, completion_tokens: 1, input_tokens: 1, output_tokens: 1 }, 'none'],
+];
+
+/** Under Anthropic's keys, and counted as theirs: caches beside the input. */
+const BEDROCK: readonly (readonly [number, Fields, Expected])[] = [
+  [1, {}, 'none'],
+  [2, { input_tokens: 10, output_tokens: 5 }, { input: 10, output: 5 }],
+  [
+    3,
+    { input_tokens: 10, output_tokens: 5, cache_read_input_tokens: 100, cache_creation_input_tokens: 40 },
+    { input: 10, cache_read: 100, cache_write_5m: 40, output: 5 },
+  ],
+  [4, { input_tokens: 10 }, 'faulty'],
+];
+
 function check(dialect: Dialect, fields: Fields, expected: Expected): void {
   const usage = dialect.usage(fieldsOf(fields));
   assert.equal(usage.faulty, expected === 'faulty');
@@ -238,6 +322,18 @@ describe('usage, openai-embeddings', () => {
 
 describe('usage, openai-responses', () => {
   for (const [row, fields, expected] of RESPONSES) it(`row ${row}`, () => check(openaiResponses, fields, expected));
+});
+
+describe('usage, azure-openai', () => {
+  for (const [row, fields, expected] of OPENAI) it(`row ${row}`, () => check(azureOpenai, fields, expected));
+});
+
+describe('usage, gemini', () => {
+  for (const [row, fields, expected] of GEMINI) it(`row ${row}`, () => check(gemini, fields, expected));
+});
+
+describe('usage, bedrock-converse', () => {
+  for (const [row, fields, expected] of BEDROCK) it(`row ${row}`, () => check(bedrockConverse, fields, expected));
 });
 
 describe('usage, what holds for all', () => {
@@ -280,12 +376,17 @@ describe('usage, what holds for all', () => {
       'sse_usage',
       'sse_message_usage',
       'sse_response_usage',
+      'sse_usage_metadata',
+      'prompt_token_count',
+      'candidates_token_count',
+      'thoughts_token_count',
+      'total_token_count',
       'model',
     );
     const value = fc.oneof(fc.double(), fc.integer(), fc.string(), fc.json());
     fc.assert(
       fc.property(fc.array(fc.tuple(key, value)), (entries) => {
-        for (const dialect of [openaiChat, openaiEmbeddings, openaiResponses, anthropicMessages]) {
+        for (const dialect of [openaiChat, openaiEmbeddings, openaiResponses, anthropicMessages, gemini]) {
           const usage = dialect.usage(new Map(entries));
           assert.ok(usage.quantities === undefined || !usage.faulty);
           for (const quantity of Object.values(usage.quantities ?? {})) {

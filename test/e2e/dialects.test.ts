@@ -1,8 +1,10 @@
 /** Every dialect through the real Envoy: allowed and billed to the unit, refused in its own words, downgraded. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import type { StubUsage } from '../../tools/stub/behaviour.ts';
+import { STUB_KEYS } from '../../tools/stub/keys.ts';
+import { headerOf } from '../../tools/stub/records.ts';
 import { bookOf } from '../support/book.ts';
 import { ONE_CUSTOMER } from '../support/bundles.ts';
 import { needEnvoy } from '../support/envoy.ts';
@@ -32,6 +34,10 @@ const CACHES = { input: 100, cacheRead: 20, cacheWrite5m: 7, cacheWrite1h: 5, ou
 const INCLUSIVE = { input: 100, cache_read: 20, cache_write_5m: 12, output: 33, reasoning: 11 };
 /** (100 + 20 + 12) × 2000 + 33 × 20000. */
 const CHARGE = 924_000n;
+/** Thoughts come on top of candidates; no cache is written. */
+const GOOGLE = { input: 100, cacheRead: 20, output: 33, reasoning: 11 };
+const GOOGLE_QUANTITIES = { input: 100, cache_read: 20, output: 33, reasoning: 11 };
+const GOOGLE_CHARGE = 900_000n;
 const LONG = 'word '.repeat(100_000);
 
 function asOpenai(body: unknown): void {
@@ -41,6 +47,17 @@ function asOpenai(body: unknown): void {
     [error['type'], error['param'], error['code']],
     ['invalid_request_error', 'model', 'model_not_found'],
   );
+}
+
+function asGoogle(body: unknown): void {
+  const { error } = body as { error: Record<string, unknown> };
+  assert.deepEqual([error['code'], error['status']], [404, 'NOT_FOUND']);
+  assert.equal((error['details'] as { reason: string }[])[0]!.reason, 'MODEL_NOT_FOUND');
+}
+
+function asBedrock(body: unknown): void {
+  assert.deepEqual(Object.keys(body as object), ['__type', 'message']);
+  assert.equal((body as { __type: string }).__type, 'ResourceNotFoundException');
 }
 
 const ROWS: readonly Row[] = [
@@ -99,6 +116,61 @@ const ROWS: readonly Row[] = [
     unknown: asOpenai,
     served: 'body',
   },
+  {
+    dialect: 'azure-openai',
+    path: '/openai/deployments/MODEL/chat/completions?api-version=2024-10-21',
+    body: { messages: [], max_tokens: 50 },
+    huge: { max_tokens: 120_000 },
+    usage: CACHES,
+    quantities: INCLUSIVE,
+    charge: CHARGE,
+    unknown: asOpenai,
+    served: 'path',
+  },
+  {
+    dialect: 'azure-openai, streamed, with the model in the body, too',
+    path: '/openai/deployments/MODEL/chat/completions?api-version=2024-10-21',
+    body: { model: 'MODEL', messages: [], max_tokens: 50, stream: true },
+    huge: { max_tokens: 120_000 },
+    usage: CACHES,
+    quantities: INCLUSIVE,
+    charge: CHARGE,
+    unknown: asOpenai,
+    served: 'body',
+  },
+  {
+    dialect: 'gemini',
+    path: '/v1beta/models/MODEL:generateContent',
+    body: { contents: [{ parts: [{ text: 'hi' }] }], generationConfig: { maxOutputTokens: 50 } },
+    huge: { generationConfig: { maxOutputTokens: 60_000, candidateCount: 2 } },
+    usage: GOOGLE,
+    quantities: GOOGLE_QUANTITIES,
+    charge: GOOGLE_CHARGE,
+    unknown: asGoogle,
+    served: 'path',
+  },
+  {
+    dialect: 'gemini, streamed',
+    path: '/v1beta/models/MODEL:streamGenerateContent?alt=sse',
+    body: { contents: [{ parts: [{ text: 'hi' }] }], generationConfig: { maxOutputTokens: 50 } },
+    huge: { generationConfig: { maxOutputTokens: 120_000 } },
+    usage: GOOGLE,
+    quantities: GOOGLE_QUANTITIES,
+    charge: GOOGLE_CHARGE,
+    unknown: asGoogle,
+    served: 'path',
+  },
+  {
+    dialect: 'bedrock-converse',
+    path: '/model/MODEL/converse',
+    body: { messages: [{ role: 'user', content: [{ text: 'hi' }] }], inferenceConfig: { maxTokens: 50 } },
+    huge: { inferenceConfig: { maxTokens: 120_000 } },
+    usage: CACHES,
+    quantities: { input: 100, cache_read: 20, cache_write_5m: 12, output: 33 },
+    charge: CHARGE,
+    unknown: asBedrock,
+    served: 'path',
+  },
 ];
 
 const PLANS = `owner: finance@acme.example
@@ -106,7 +178,7 @@ currency: USD
 plans:
   growth:
     prices: standard
-    entitlements: [{routes: [responses, completions, embeddings], models: [large, small], classes: [interactive]}]
+    entitlements: [{routes: [responses, completions, embeddings, azure, gemini, geminiStream, geminiCount, bedrock, bedrockStream], models: [large, small], classes: [interactive]}]
     limits: [{name: large-hourly, max: 100k tokens per hour, models: [large], each: credential}]
     ladder: [{at: 100% of large-hourly, from: large, use: small}]
 prices:
@@ -120,9 +192,9 @@ costs:
 `;
 const MODELS = `owner: platform@acme.example
 providers:
-  openai: {dialects: [openai-responses, openai-completions, openai-embeddings]}
+  openai: {dialects: [openai-responses, openai-completions, openai-embeddings, azure-openai, gemini, bedrock-converse]}
 models:
-  large: {provider: openai, output_max: 128k}
+  large: {provider: openai, callers_say: ["large-v1:0"], output_max: 128k}
   small: {provider: openai, output_max: 128k}
 `;
 const TRAFFIC = `owner: platform@acme.example
@@ -130,10 +202,16 @@ routes:
   responses: {dialect: openai-responses, match: {method: POST, path: /v1/responses}}
   completions: {dialect: openai-completions, match: {method: POST, path: /v1/completions}}
   embeddings: {dialect: openai-embeddings, match: {method: POST, path: /v1/embeddings}}
+  azure: {dialect: azure-openai, match: {method: POST, path: "/openai/deployments/{model}/chat/completions"}}
+  gemini: {dialect: gemini, match: {method: POST, path: "/v1beta/models/{model}:generateContent"}}
+  geminiStream: {dialect: gemini, match: {method: POST, path: "/v1beta/models/{model}:streamGenerateContent"}}
+  geminiCount: {dialect: gemini, metered: false, match: {method: POST, path: "/v1beta/models/{model}:countTokens"}}
+  bedrock: {dialect: bedrock-converse, match: {method: POST, path: "/model/{model}/converse"}}
+  bedrockStream: {dialect: bedrock-converse, match: {method: POST, path: "/model/{model}/converse-stream"}}
 `;
 const ACCESS = `owner: security@acme.example
 environment: prod
-rules: [{name: acme, allow: {accounts: [acme/**], routes: [responses, completions, embeddings]}}]
+rules: [{name: acme, allow: {accounts: [acme/**], routes: [responses, completions, embeddings, azure, gemini, geminiStream, geminiCount, bedrock, bedrockStream]}}]
 `;
 
 const need = await needEnvoy();
@@ -212,5 +290,126 @@ describe('every dialect, through the real Envoy', need, async () => {
       code: 'model_invalid',
       param: 'model',
     });
+  });
+
+  test('the official SDK for Azure names the deployment in path and body; both name the served model', async () => {
+    const client = new AzureOpenAI({
+      apiKey: stack.key.caller,
+      endpoint: stack.url,
+      apiVersion: '2024-10-21',
+      maxRetries: 0,
+    });
+    const ask = { messages: [{ role: 'user' as const, content: 'hi' }], max_tokens: 120_000 };
+    const { data, response } = await client.chat.completions.create({ model: 'large', ...ask }).withResponse();
+    assert.equal(data.model, 'small');
+    const [record] = stack.stub.recordsOf(String(response.headers.get('x-tollgate-decision')));
+    assert.equal(record!.path, '/openai/deployments/small/chat/completions?api-version=2024-10-21');
+    assert.equal((JSON.parse(record!.body.toString()) as { model: string }).model, 'small');
+    assert.deepEqual(headerOf(record!, 'api-key'), [STUB_KEYS.azure]);
+    assert.deepEqual(headerOf(record!, 'authorization'), []);
+  });
+
+  const bearer = () => ({ authorization: `Bearer ${stack.key.caller}` });
+  const BEDROCK = { messages: [{ role: 'user', content: [{ text: 'hi' }] }], inferenceConfig: { maxTokens: 50 } };
+  const GEMINI = { contents: [{ parts: [{ text: 'hi' }] }], generationConfig: { maxOutputTokens: 50 } };
+
+  test('a stream of Bedrock’s is billed by estimate, as no filter reads it', async () => {
+    const answer = await send({
+      url: stack.url,
+      path: '/model/large/converse-stream',
+      headers: bearer(),
+      body: BEDROCK,
+    });
+    assert.equal(answer.status, 200, answer.text);
+    const { end, hold, quantities } = await book.ended(String(answer.headers['x-tollgate-decision']));
+    assert.equal(end.kind, 'estimated');
+    assert.equal(hold.stream, true);
+    assert.deepEqual(quantities, { input: hold.estimate.inputTokens, output: Math.ceil(answer.body.length / 60) });
+  });
+
+  test('a colon may stand in the path as itself or escaped; the provider gets the model’s own name', async () => {
+    for (const model of ['large-v1:0', 'large-v1%3A0', 'large-v1%3a0']) {
+      const answer = await send({ url: stack.url, path: `/model/${model}/converse`, headers: bearer(), body: BEDROCK });
+      assert.equal(answer.status, 200, answer.text);
+      const [record] = stack.stub.recordsOf(String(answer.headers['x-tollgate-decision']));
+      assert.equal(record!.path, '/model/large/converse');
+      assert.deepEqual(headerOf(record!, 'authorization'), [`Bearer ${STUB_KEYS.bedrock}`]);
+    }
+  });
+
+  test('a slash cannot: Envoy refuses it escaped, and no route has it plain', async () => {
+    for (const [model, status] of [
+      ['arn%3Aaws%3Abedrock%2Flarge', 400],
+      ['a/large', 404],
+      ['lar%67e', 200],
+      ['large%20', 404],
+      ['large%00', 400],
+      ['../model/large', 200],
+    ] as const) {
+      const answer = await send({ url: stack.url, path: `/model/${model}/converse`, headers: bearer(), body: BEDROCK });
+      assert.equal(answer.status, status, `${model}: ${answer.text}`);
+      assert.deepEqual(
+        stack.stub.records().map(({ path }) => path),
+        status === 200 ? ['/model/large/converse'] : [],
+      );
+      stack.stub.reset();
+    }
+  });
+
+  test('a model in the body that is not the path’s is refused in the API’s own words', async () => {
+    const gemini = await send({
+      url: stack.url,
+      path: '/v1beta/models/large:generateContent',
+      headers: { 'x-goog-api-key': stack.key.caller },
+      body: { ...GEMINI, model: 'small' },
+    });
+    assert.equal(gemini.status, 400);
+    const { error } = JSON.parse(gemini.text) as { error: { status: string; details: { reason: string }[] } };
+    assert.deepEqual([error.status, error.details[0]!.reason], ['INVALID_ARGUMENT', 'MODEL_CONFLICT']);
+    assert.equal(stack.stub.records().length, 0);
+  });
+
+  test('J21 a key in the query is 401 and reaches nobody, also beside a good one and escaped', async () => {
+    for (const query of ['key=KEY', '%6bey=KEY', 'alt=sse&key=KEY']) {
+      for (const headers of [{}, { 'x-goog-api-key': stack.key.caller }]) {
+        const path = `/v1beta/models/large:streamGenerateContent?${query.replace('KEY', stack.key.caller)}`;
+        const answer = await send({ url: stack.url, path, headers, body: GEMINI });
+        assert.equal(answer.status, 401, answer.text);
+        assert.equal((JSON.parse(answer.text) as { error: { status: string } }).error.status, 'UNAUTHENTICATED');
+        assert.doesNotMatch(answer.text, new RegExp(stack.key.caller));
+      }
+    }
+    assert.equal(stack.stub.records().length, 0);
+    assert.ok(!stack.tollgate().stderr().includes(stack.key.caller));
+  });
+
+  test('counting tokens is not metered, and the provider’s key goes along', async () => {
+    const answer = await send({
+      url: stack.url,
+      path: '/v1beta/models/large:countTokens',
+      headers: { 'x-goog-api-key': stack.key.caller },
+      body: GEMINI,
+    });
+    assert.deepEqual([answer.status, answer.text], [200, '{"totalTokens":7}']);
+    const [record] = stack.stub.recordsOf(String(answer.headers['x-tollgate-decision']));
+    assert.deepEqual(headerOf(record!, 'x-goog-api-key'), [STUB_KEYS.gemini]);
+  });
+
+  test('`explain` asks as each API is asked: model in the path, cap in its own words', async () => {
+    const explain = (...more: string[]) =>
+      stack.cli(['explain', '--config', stack.bundle, '--key', stack.keyId.caller, ...more]);
+    for (const route of ['responses', 'gemini', 'bedrock', 'azure']) {
+      const asked = ['--route', route, '--model', 'large', '--max-tokens', '50'];
+      const { code, stdout, stderr } = await explain(...asked);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^now, it would be allowed: `large`[\s\S]*up to 50 output tokens/);
+    }
+    const wrong = async (...more: string[]) => {
+      const { code, stderr } = await explain(...more, '--body', 'package.json');
+      assert.equal(code, 2);
+      return stderr;
+    };
+    assert.match(await wrong('--route', 'gemini'), /names the model in its path and needs `--model`/);
+    assert.match(await wrong('--route', 'responses', '--model', 'large'), /give `--model` or `--body`/);
   });
 });

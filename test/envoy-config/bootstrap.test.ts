@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
-import { renderBootstrap, writeBootstrap } from '../../tools/envoy/bootstrap.ts';
+import { PROVIDERS, providersAt, renderBootstrap, writeBootstrap } from '../../tools/envoy/bootstrap.ts';
 import { findEnvoy } from '../../tools/envoy/find.ts';
 import { installEnvoy } from '../../tools/envoy/install.ts';
 import { startEnvoy } from '../../tools/envoy/start.ts';
@@ -20,8 +20,11 @@ import { tempDir } from '../support/temp.ts';
 const run = promisify(execFile);
 const need = await needEnvoy();
 const sample = await readFile(join(ROOT, 'envoy', 'envoy.yaml'), 'utf8');
-const endpoints = { check: { port: 1001 }, providers: { openai: { port: 1002 }, anthropic: { port: 1003 } } };
-const files = { editLua: '/lua', secrets: { openai: '/openai', anthropic: '/anthropic' } };
+const endpoints = { check: { port: 1001 }, providers: providersAt({ port: 1002 }, { anthropic: { port: 1003 } }) };
+const files = {
+  editLua: '/lua',
+  secrets: { openai: '/openai', anthropic: '/anthropic', gemini: '/gemini', bedrock: '/bedrock', azure: '/azure' },
+};
 
 /** The paths at which two parsed documents differ. */
 function differences(one: unknown, other: unknown, path = ''): string[] {
@@ -62,7 +65,7 @@ describe('the sample', () => {
   test('a rendered bootstrap differs from it in ports and paths only', () => {
     const rendered = renderBootstrap(sample, { ...endpoints, listenPort: 1000, adminPort: 999 }, files);
     const changed = differences(parse(sample), parse(rendered));
-    assert.equal(changed.length, 9);
+    assert.equal(changed.length, 5 + 2 * PROVIDERS.length);
     for (const path of changed) assert.match(path, /\.(port_value|path|filename)$/);
   });
 

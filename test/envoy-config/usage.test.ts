@@ -123,6 +123,46 @@ describe('usage in the access log', await needEnvoy(), () => {
     assert.deepEqual(entry.usage, { model: 'gpt-5', prompt_tokens: 9 });
   });
 
+  const CONTENTS = { contents: [{ parts: [{ text: 'hi' }] }] };
+  const GOOGLE = { input: 100, cacheRead: 20, output: 33, reasoning: 11 };
+
+  test('Gemini JSON: every leaf by its name, the model by its version', async () => {
+    const behaviour = { usage: GOOGLE, model: 'gemini-3-pro-002' };
+    const entry = await entryOf(CONTENTS, behaviour, '/v1beta/models/gemini-3-pro:generateContent');
+    assert.deepEqual(entry.usage, {
+      model: 'gemini-3-pro-002',
+      prompt_token_count: 120,
+      cached_content_token_count: 20,
+      candidates_token_count: 22,
+      thoughts_token_count: 11,
+      total_token_count: 153,
+    });
+  });
+
+  test('Gemini stream: the last usageMetadata, as a JSON string', async () => {
+    const path = '/v1beta/models/gemini-3-pro:streamGenerateContent?alt=sse';
+    const entry = await entryOf(CONTENTS, { usage: GOOGLE }, path);
+    assert.deepEqual(Object.keys(entry.usage).sort(), ['model', 'sse_usage_metadata']);
+    const metadata = JSON.parse(String(entry.usage['sse_usage_metadata'])) as Record<string, unknown>;
+    assert.deepEqual([metadata['candidatesTokenCount'], metadata['totalTokenCount']], [22, 153]);
+  });
+
+  test('Bedrock JSON: under the keys of Anthropic’s', async () => {
+    const entry = await entryOf({ messages: [] }, { usage: CACHES }, '/model/anthropic.claude-v1%3A0/converse');
+    assert.deepEqual(entry.usage, {
+      input_tokens: 100,
+      output_tokens: 33,
+      cache_read_input_tokens: 20,
+      cache_creation_input_tokens: 12,
+    });
+  });
+
+  test('Bedrock stream: nothing, its frames are binary', async () => {
+    const entry = await entryOf({ messages: [] }, { usage: CACHES }, '/model/m/converse-stream');
+    assert.deepEqual(entry.usage, {});
+    assert.equal(entry.responseHeaders['content-type'], 'application/vnd.amazon.eventstream');
+  });
+
   test('an event of 900 kB in a stream does not hide the usage after it', async () => {
     const body = { model: 'gpt-5', stream: true, stream_options: { include_usage: true }, messages: [] };
     const entry = await entryOf(body, { usage: { output: 9 }, padBytes: 900_000 });

@@ -143,6 +143,12 @@ test('a downgraded answer says so, and by which limit if the caller may know it'
   assert.equal(rest['x-tollgate-requested-model'], 'gpt-5');
 });
 
+test('a model that stands in the path is put there over the one that came; else the path is not touched', () => {
+  const path = '/openai/deployments/small/chat/completions?api-version=2024-10-21';
+  assert.equal(headers(answer(allow({ path })).ok_response?.headers)[':path'], path);
+  assert.equal(headers(answer(allow()).ok_response?.headers)[':path'], undefined);
+});
+
 test('a route may forward the credential', () => {
   const remove = answer(allow({ route: { ...CHAT, forwardCredential: true } })).ok_response?.headers_to_remove;
   assert.equal(remove?.includes('authorization'), false);

@@ -36,7 +36,7 @@ testEnds([
   { what: '299', entry: { status: 299 }, kind: 'estimated', tokens: { input: 100, output: 100 } },
   {
     what: 'a dialect that is not built',
-    hold: { dialect: 'gemini' },
+    hold: { dialect: 'vertex' },
     entry: {},
     kind: 'estimated',
     tokens: { input: 100, output: 200 },
@@ -61,6 +61,13 @@ testEnds([
     entry: { status: 0, responseBytes: 0 },
     kind: 'estimated',
     tokens: { input: 100 },
+  },
+  {
+    what: 'Bedrock’s binary frames, as a stream',
+    hold: { dialect: 'bedrock-converse', stream: true },
+    entry: { responseContentType: 'application/vnd.amazon.eventstream', responseBytes: 600 },
+    kind: 'estimated',
+    tokens: { input: 100, output: 10 },
   },
   {
     what: 'messages cut after their start',

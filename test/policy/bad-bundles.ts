@@ -183,7 +183,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'models.yaml:1:8: error value-wrong: `owner`: expected an owner like `team@acme.example`, found `platform` [PR.PS-01]',
   ],
   'path-not-canonical': [
-    'traffic.yaml:4:39: error value-wrong: `routes.models.match.path`: expected a canonical path like `/v1/chat/completions`: no query, no `//`, no dot segments, nothing escaped, found `/v1//models` [PR.PS-01]',
+    'traffic.yaml:4:39: error value-wrong: `routes.models.match.path`: expected a canonical path like `/v1/chat/completions`, with one `{model}` as a segment where the API names models there: no query, no `//`, no dot segments, nothing escaped, found `/v1//models` [PR.PS-01]',
   ],
   'price-cycle': [
     'plans.yaml:24:21: error price-cycle: `prices.acme-2026.like`: `acme-2026` is like `acme-2026` [GV.OC-01, GV.RR-02]',

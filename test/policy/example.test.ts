@@ -63,6 +63,7 @@ describe('the example of the design', () => {
       name: 'chat',
       method: 'POST',
       path: '/v1/chat/completions',
+      template: undefined,
       dialect: 'openai-chat',
       metered: true,
       bodyMaxBytes: 4 * 1024 * 1024,

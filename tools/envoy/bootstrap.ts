@@ -9,7 +9,7 @@ const SAMPLE_DIR = fileURLToPath(new URL('../../envoy', import.meta.url));
 /** Where something listens: TCP on loopback, or a Unix socket. */
 export type Endpoint = { readonly port: number; readonly host?: string } | { readonly path: string };
 
-export const PROVIDERS = ['openai', 'anthropic'] as const;
+export const PROVIDERS = ['openai', 'anthropic', 'gemini', 'bedrock', 'azure'] as const;
 export type ProviderName = (typeof PROVIDERS)[number];
 
 /** What demo and tests change of envoy/envoy.yaml. All else is the sample itself. */
@@ -29,6 +29,14 @@ export interface BootstrapOptions {
   readonly upstreamLog?: boolean;
   /** Envoy's deadline for a Check, ms; default 250 as in the sample. */
   readonly checkTimeoutMs?: number;
+}
+
+/** One place for all providers, but for those that have one of their own. */
+export function providersAt(
+  endpoint: Endpoint,
+  others: Partial<Readonly<Record<ProviderName, Endpoint>>> = {},
+): Readonly<Record<ProviderName, Endpoint>> {
+  return { openai: endpoint, anthropic: endpoint, gemini: endpoint, bedrock: endpoint, azure: endpoint, ...others };
 }
 
 /** Absolute paths that take the place of the sample's relative ones. */
@@ -67,18 +75,21 @@ export function renderBootstrap(sample: string, options: BootstrapOptions, files
 export interface WriteBootstrapOptions extends BootstrapOptions {
   /** A directory of this run; bootstrap.yaml and the secrets are written into it. */
   readonly dir: string;
-  /** What Envoy shows to the providers. Default: the stub's keys, as in envoy/secrets. */
-  readonly keys?: Readonly<Record<ProviderName, string>>;
+  /** What Envoy shows to the providers, where it is not the stub's keys, as in envoy/secrets. */
+  readonly keys?: Partial<Readonly<Record<ProviderName, string>>>;
 }
 
 /** Writes bootstrap.yaml and one secret file per provider (0600) into `dir`; returns the path of the first. */
 export async function writeBootstrap(options: WriteBootstrapOptions): Promise<string> {
   const secretsDir = join(options.dir, 'secrets');
   await mkdir(secretsDir, { recursive: true, mode: 0o700 });
-  const keys = options.keys ?? STUB_KEYS;
+  const keys = { ...STUB_KEYS, ...options.keys };
   const secrets = {
     openai: await writeSecret(join(secretsDir, 'openai.yaml'), 'openai', `Bearer ${keys.openai}`),
     anthropic: await writeSecret(join(secretsDir, 'anthropic.yaml'), 'anthropic', keys.anthropic),
+    gemini: await writeSecret(join(secretsDir, 'gemini.yaml'), 'gemini', keys.gemini),
+    bedrock: await writeSecret(join(secretsDir, 'bedrock.yaml'), 'bedrock', `Bearer ${keys.bedrock}`),
+    azure: await writeSecret(join(secretsDir, 'azure.yaml'), 'azure', keys.azure),
   };
   const sample = await readFile(join(SAMPLE_DIR, 'envoy.yaml'), 'utf8');
   const path = join(options.dir, 'bootstrap.yaml');

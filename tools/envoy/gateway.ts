@@ -1,6 +1,12 @@
 import type { StubBehaviour } from '../stub/behaviour.ts';
 import { type Stub, startStub } from '../stub/server.ts';
-import { type Endpoint, type ProviderName, type WriteBootstrapOptions, writeBootstrap } from './bootstrap.ts';
+import {
+  type Endpoint,
+  type ProviderName,
+  providersAt,
+  type WriteBootstrapOptions,
+  writeBootstrap,
+} from './bootstrap.ts';
 import { type RunningEnvoy, startEnvoy } from './start.ts';
 
 export interface GatewayOptions extends Omit<WriteBootstrapOptions, 'providers'> {
@@ -29,10 +35,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const stub = await startStub();
   if (options.behaviour !== undefined) stub.setBehaviour(options.behaviour);
   try {
-    const provider = { port: stub.port };
     const bootstrap = await writeBootstrap({
       ...options,
-      providers: { openai: provider, anthropic: provider, ...options.providers },
+      providers: providersAt({ port: stub.port }, options.providers),
     });
     const envoy = await startEnvoy({ ...options, bootstrap });
     return {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { StubBehaviour } from './behaviour.ts';
+import type { STUB_KEYS } from './keys.ts';
 import type { Tokens } from './usage.ts';
 
 /** A request body as far as the stub reads it. */
@@ -23,7 +24,7 @@ export interface StubEvent {
 
 /** A provider API as the stub speaks it. */
 export interface StubProvider {
-  readonly name: 'openai' | 'anthropic';
+  readonly name: keyof typeof STUB_KEYS;
   /** The key of the request, if it stands where this API wants it. */
   keyOf(headers: IncomingHttpHeaders): string | undefined;
   error(status: number, message: string): unknown;
@@ -32,6 +33,8 @@ export interface StubProvider {
   capOf(request: StubRequest): number | undefined;
   json(answer: StubAnswer): unknown;
   events(answer: StubAnswer, request: StubRequest): StubEvent[];
+  /** How a stream is written; undefined: as server-sent events. */
+  readonly framing?: { readonly type: string; frame(event: StubEvent): Buffer };
 }
 
 /** The text of an answer in `chunks` pieces, the last with the padding. */

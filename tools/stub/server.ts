@@ -3,14 +3,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { anthropic } from './anthropic.ts';
+import { azure } from './azure.ts';
+import { bedrock } from './bedrock.ts';
 import { DEFAULT_BEHAVIOUR, type StubBehaviour } from './behaviour.ts';
 import { control } from './control.ts';
+import { GEMINI_COUNT, gemini } from './gemini.ts';
 import { STUB_KEYS } from './keys.ts';
 import { OPENAI_MODELS, openai } from './openai.ts';
 import { openaiCompletions } from './openai-completions.ts';
 import { openaiEmbeddings } from './openai-embeddings.ts';
 import { openaiResponses } from './openai-responses.ts';
-import { numberAt, type StubAnswer, type StubProvider, type StubRequest } from './provider.ts';
+import { numberAt, type StubAnswer, type StubEvent, type StubProvider, type StubRequest } from './provider.ts';
 import { type StubRecord, StubRecords } from './records.ts';
 import { tokensOf } from './usage.ts';
 
@@ -18,7 +21,7 @@ export interface StubOptions {
   /** Default 0: any free port. */
   readonly port?: number;
   /** The only keys that are accepted. Default: those of envoy/secrets. */
-  readonly keys?: { readonly openai: string; readonly anthropic: string };
+  readonly keys?: Readonly<Record<keyof typeof STUB_KEYS, string>>;
   /** Requests remembered. Default 10000. */
   readonly recordsMax?: number;
 }
@@ -86,13 +89,16 @@ export async function startStub(options: StubOptions = {}): Promise<Stub> {
       record.status = response.headersSent ? response.statusCode : 0;
       record.state = response.writableFinished ? 'answered' : 'cut';
     });
-    const provider = providerOf(request);
-    if (provider === undefined) return sendJson(response, 404, openai.error(404, 'no such path'));
+    const found = providerOf(request);
+    const provider = found?.provider;
+    if (found === undefined || provider === undefined)
+      return sendJson(response, 404, openai.error(404, 'no such path'));
     if (provider.keyOf(request.headers) !== keys[provider.name]) {
       return sendJson(response, 401, provider.error(401, 'incorrect API key provided'));
     }
     if (request.method === 'GET') return sendJson(response, 200, OPENAI_MODELS);
-    const asked = parsed(body);
+    if (found.verb === 'countTokens') return sendJson(response, 200, GEMINI_COUNT);
+    const asked = parsed(body, found.inPath);
     const fault = asked === undefined ? 'body is not a JSON object' : (modelFault(asked) ?? provider.fault(asked));
     if (asked === undefined || fault !== undefined) return sendJson(response, 400, provider.error(400, fault ?? ''));
     const own = behaviourHeader(request);
@@ -154,8 +160,31 @@ const PROVIDERS: ReadonlyMap<string, StubProvider> = new Map([
   ['POST /v1/messages', anthropic],
 ]);
 
-function providerOf(request: IncomingMessage): StubProvider | undefined {
-  return PROVIDERS.get(`${request.method} ${request.url?.split('?')[0]}`);
+/** Where the path names the model, and whether the verb behind it asks for a stream; undefined: the body says it. */
+const PATHS: readonly (readonly [pattern: RegExp, provider: StubProvider, stream: string | undefined])[] = [
+  [/^\/v1beta\/models\/([^/]+):([A-Za-z]+)$/, gemini, 'streamGenerateContent'],
+  [/^\/model\/([^/]+)\/(converse|converse-stream)$/, bedrock, 'converse-stream'],
+  [/^\/openai\/deployments\/([^/]+)\/chat\/(completions)$/, azure, undefined],
+];
+
+interface Found {
+  readonly provider: StubProvider;
+  readonly verb?: string;
+  /** What the path says beside the body. */
+  readonly inPath?: StubRequest;
+}
+
+function providerOf(request: IncomingMessage): Found | undefined {
+  const [path = ''] = (request.url ?? '').split('?');
+  const provider = PROVIDERS.get(`${request.method} ${path}`);
+  if (provider !== undefined) return { provider };
+  for (const [pattern, found, stream] of PATHS) {
+    const [, segment, verb] = pattern.exec(path) ?? [];
+    if (segment === undefined || verb === undefined || request.method !== 'POST') continue;
+    const model = decodeURIComponent(segment);
+    return { provider: found, verb, inPath: stream === undefined ? { model } : { model, stream: verb === stream } };
+  }
+  return undefined;
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
@@ -169,10 +198,10 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function parsed(body: Buffer): StubRequest | undefined {
+function parsed(body: Buffer, inPath: StubRequest = {}): StubRequest | undefined {
   try {
     const value: unknown = JSON.parse(body.toString());
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as StubRequest) : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value, ...inPath } : undefined;
   } catch {
     return undefined;
   }
@@ -215,7 +244,9 @@ async function send({ provider, asked, record, response, behaviour, held }: Send
     if (behaviour.delayMs > 0) await sleep(behaviour.delayMs);
     return sendJson(response, 200, provider.json(answer), behaviour.jsonType);
   }
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
+  const { framing } = provider;
+  const type = framing?.type ?? 'text/event-stream; charset=utf-8';
+  response.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache' });
   response.flushHeaders();
   let contents = 0;
   for (const event of provider.events(answer, asked)) {
@@ -226,11 +257,15 @@ async function send({ provider, asked, record, response, behaviour, held }: Send
       response.destroy();
       return;
     }
-    const data = typeof event.data === 'string' ? event.data : JSON.stringify(event.data);
-    const flowing = response.write(`${event.name === undefined ? '' : `event: ${event.name}\n`}data: ${data}\n\n`);
+    const flowing = response.write(framing === undefined ? sseOf(event) : framing.frame(event));
     if (!flowing) await Promise.race([once(response, 'drain'), once(response, 'close')]);
   }
   response.end();
+}
+
+function sseOf({ name, data }: StubEvent): string {
+  const text = typeof data === 'string' ? data : JSON.stringify(data);
+  return `${name === undefined ? '' : `event: ${name}\n`}data: ${text}\n\n`;
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown, type = 'application/json'): void {

@@ -58,6 +58,8 @@ function requestHeaders(allow: Allow): { set: Header[]; remove: string[] } {
     if (value === undefined || value === '') remove.push(name);
     else set.push([name, value]);
   };
+  // Envoy keeps the route that was decided (clear_route_cache: false); only what the provider is asked changes.
+  if (allow.path !== undefined) set.push([':path', allow.path]);
   put('x-tollgate-model', hold.model === undefined ? undefined : clientText(hold.model));
   put('x-tollgate-requested-model', hold.requestedModel === undefined ? undefined : clientText(hold.requestedModel));
   put('x-tollgate-edit', edits.length === 0 ? undefined : editText(edits));
