@@ -11,11 +11,12 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   if (name.length > 64) return undefined;
   let best: string | undefined;
   let distanceMax = Math.max(1, Math.floor(name.length / 3));
+  const wanted = name.toLowerCase();
   let looked = 0;
   for (const candidate of known) {
     if (++looked > KNOWN_MAX) break;
     if (candidate === name || Math.abs(candidate.length - name.length) > distanceMax) continue;
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    const distance = editDistance(wanted, candidate.toLowerCase());
     if (distance < distanceMax || (distance === distanceMax && best === undefined)) {
       best = candidate;
       distanceMax = distance;
@@ -24,8 +25,13 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best;
 }
 
-/** Optimal string alignment distance: insert, delete, replace, swap neighbours. */
-function editDistance(a: string, b: string): number {
+/** Optimal string alignment distance: insert, delete, replace, swap neighbours. What both begin and end with costs nothing. */
+function editDistance(one: string, other: string): number {
+  let start = 0;
+  while (start < Math.min(one.length, other.length) && one[start] === other[start]) start++;
+  let end = 0;
+  while (end < Math.min(one.length, other.length) - start && one.at(-1 - end) === other.at(-1 - end)) end++;
+  const [a, b] = [one.slice(start, one.length - end), other.slice(start, other.length - end)];
   let before: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import * as z from 'zod';
 import { loadBundle } from '../../src/policy/bundle.ts';
 import { ParsedFiles } from '../../src/policy/documents.ts';
-import { nearest } from '../../src/policy/nearest.ts';
 import { RULES } from '../../src/policy/rules.ts';
 import {
   accessSchema,
@@ -76,6 +75,23 @@ test('keys are read, cut to age_max, and keep what the file says', async (t) => 
   assert.equal(b?.expiresMs, Date.parse('2026-04-01T00:00:00Z'));
 });
 
+test('a key that age_max ends before its last day is over is told', async (t) => {
+  const rows: readonly [expires: string, rules: readonly string[]][] = [
+    ['2026-03-31', []],
+    ['2026-04-01', ['credential-age']],
+  ];
+  for (const [expires, rules] of rows) {
+    const { warnings } = await loadWith(t, {
+      'keys/search.yaml': `k7f3q2: {account: acme/search, digest: "hmac-sha256:v1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", kind: service, class: batch, environment: prod, owner: a@b.example, created: 2026-01-01, expires: ${expires}}\n`,
+    });
+    assert.deepEqual(
+      warnings.map(({ rule }) => rule),
+      rules,
+      expires,
+    );
+  }
+});
+
 test('an unchanged file is not parsed again, a changed one is', async (t) => {
   const dir = await bundleWith(t, {});
   const parsed = new ParsedFiles();
@@ -121,20 +137,6 @@ test('each rule serves a control of the catalogues it names', () => {
       id,
     );
   }
-});
-
-test('the nearest name is near, or none', () => {
-  const known = ['monthly-spend', 'gpt5-daily', 'large', 'on'];
-  const rows: readonly [name: string, expected: string | undefined][] = [
-    ['montly-spend', 'monthly-spend'],
-    ['Monthly-Spend', 'monthly-spend'],
-    ['lagre', 'large'],
-    ['no', 'on'],
-    ['weekly', undefined],
-    ['gpt5', undefined],
-    ['x'.repeat(100), undefined],
-  ];
-  for (const [name, expected] of rows) assert.equal(nearest(name, known), expected, name);
 });
 
 test('the schemas can be published as JSON Schema', () => {
