@@ -4,11 +4,10 @@
  * `undefined` is written as null and read back as undefined.
  */
 import type { Meter, Unit } from '../core/units.ts';
-import type { DecisionFacts, HeldSpend, Hold, Refusal, TracedCandidate, TracedSpend } from './hold.ts';
+import type { DecisionFacts, HeldSpend, Hold, Refusal } from './hold.ts';
 import type { End, EndKind, Line, Orphan } from './ledger.ts';
+import { type CandidateTuple, candidateOf, candidateTuple, type Maybe, type Wait } from './trace-tuple.ts';
 
-type Maybe<T> = T | null | undefined;
-type Wait = Maybe<number | 'never'>;
 /** A spend by its places, here and in the fields that travel. */
 export type SpendTuple = [
   string,
@@ -21,20 +20,6 @@ export type SpendTuple = [
   Maybe<number>,
   Maybe<number>,
 ];
-type TraceTuple = [
-  string,
-  string,
-  Unit,
-  number,
-  number,
-  number,
-  number,
-  Wait,
-  Maybe<number>?,
-  Maybe<number>?,
-  Maybe<number>?,
-];
-type CandidateTuple = [Maybe<string>, TraceTuple[], Maybe<number>?];
 type FactsTuple = [
   string,
   number,
@@ -226,42 +211,6 @@ function factsOf(t: FactsTuple): DecisionFacts {
     mode: t[19],
     trace: t[20].map(candidateOf),
     observed: t[21],
-  };
-}
-
-function candidateTuple({ model, spends, outputUncapped }: TracedCandidate): CandidateTuple {
-  const traced = spends.map(traceTuple);
-  return outputUncapped === undefined ? [model, traced] : [model, traced, outputUncapped];
-}
-
-function candidateOf([model, spends, outputUncapped]: CandidateTuple): TracedCandidate {
-  const candidate = { model: model ?? undefined, spends: spends.map(traceOf) };
-  return outputUncapped == null ? candidate : { ...candidate, outputUncapped };
-}
-
-/** The step's places are left out where there is none: most limits have none, and there is a row for every decision. */
-function traceTuple(s: TracedSpend): TraceTuple {
-  const marks = (s.fits ? 1 : 0) | (s.yielded ? 2 : 0) | (s.observe ? 4 : 0);
-  const { limit, owner, unit, asked, used, ceiling, waitMs, spent, step } = s;
-  if (step === undefined) return [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent];
-  return [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent, step.percent, step.spentMax];
-}
-
-function traceOf(tuple: TraceTuple): TracedSpend {
-  const [limit, owner, unit, asked, used, ceiling, marks, waitMs, spent, percent, spentMax] = tuple;
-  return {
-    limit,
-    owner,
-    unit,
-    asked,
-    used,
-    ceiling,
-    fits: (marks & 1) !== 0,
-    yielded: (marks & 2) !== 0,
-    observe: (marks & 4) !== 0,
-    waitMs: waitMs ?? undefined,
-    spent: spent ?? undefined,
-    ...(percent == null || spentMax == null ? undefined : { step: { percent, spentMax } }),
   };
 }
 
