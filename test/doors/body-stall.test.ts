@@ -51,15 +51,16 @@ test('H20 H28 the worst stall of the event loop over all bad bodies', async (t) 
   delay.enable();
   const outcomes = new Set<string>();
   for (const [what, body] of bodies) {
-    const start = performance.now();
+    const start = process.threadCpuUsage();
     outcomes.add(desk.decide({ path: '/v1/big', body }).outcome);
-    const ms = performance.now() - start;
+    const { user, system } = process.threadCpuUsage(start);
+    const ms = (user + system) / 1000;
     if (ms > worst[1]) worst = [what, ms, body.length];
     await turn();
   }
   delay.disable();
   t.diagnostic(
-    `${bodies.length} bodies: the longest decision took ${worst[1].toFixed(1)} ms (${worst[0]}, ${worst[2]} bytes)`,
+    `${bodies.length} bodies: the longest decision took ${worst[1].toFixed(1)} ms of its thread (${worst[0]}, ${worst[2]} bytes)`,
   );
   t.diagnostic(`worst delay of the event loop: ${(delay.max / 1e6).toFixed(1)} ms`);
   assert.deepEqual([...outcomes].toSorted(), ['allow', 'deny']);
