@@ -80,7 +80,7 @@ const ROWS: readonly [n: number, route: string, asked: Asked, expected: string |
 ];
 
 for (const [n, route, asked, expected] of ROWS) {
-  test(`body ${n}: on ${route}, ${expected ?? 'not read'}`, () => {
+  test(`H23 H24 H25 body ${n}: on ${route}, ${expected ?? 'not read'}`, () => {
     const found = bodyOf(callOf(asked), policy.routes.get(route)!);
     assert.equal(found === undefined ? found : 'reason' in found ? found.reason : found.model, expected);
   });

@@ -77,7 +77,7 @@ const ROWS: readonly [n: number, asked: Asked, expected: string][] = [
 ];
 
 for (const [n, asked, expected] of ROWS) {
-  test(`route ${n}: ${asked.method ?? 'POST'} ${JSON.stringify(asked.path).slice(0, 40)} is ${expected}`, () => {
+  test(`H8 H10 H27 route ${n}: ${asked.method ?? 'POST'} ${JSON.stringify(asked.path).slice(0, 40)} is ${expected}`, () => {
     const found = routeOf(callOf(asked), policy);
     assert.equal('reason' in found ? found.reason : found.name, expected);
   });

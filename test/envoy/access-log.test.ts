@@ -84,7 +84,7 @@ test('an entry that ended well', () => {
   });
 });
 
-test('an entry with nothing in it', () => {
+test('L11 an entry with nothing in it', () => {
   const { entries } = readAccessLog(message({}));
   assert.deepEqual(entries, [
     {
@@ -146,7 +146,7 @@ const DURATIONS: readonly [n: number, duration: Parts, durationMs: number][] = [
 ];
 
 for (const [n, duration, durationMs] of DURATIONS) {
-  test(`duration ${n} is clamped to what can be`, () => {
+  test(`L11 duration ${n} is clamped to what can be`, () => {
     assert.equal(only({ duration }).durationMs, durationMs);
   });
 }
@@ -157,7 +157,7 @@ test('sizes beyond 2^53 are held there', () => {
   assert.deepEqual([found.upstreamBytes, found.responseBytes], [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]);
 });
 
-test('an entry that cannot be read is counted, its neighbours are kept', () => {
+test('L11 an entry that cannot be read is counted, its neighbours are kept', () => {
   const good = encode('envoy.data.accesslog.v3.HTTPAccessLogEntry', entry({}));
   // common_properties claims more bytes than the entry has.
   const bad = Buffer.from([0x0a, 0x7f, 0x01]);

@@ -55,7 +55,7 @@ test('headers come one value per occurrence, as latin-1 of their raw bytes', () 
   assert.deepEqual(headers.get('api-key'), []);
 });
 
-test('a credential that Envoy joined stays one value with its comma, so that identity sees two', () => {
+test('H3 a credential that Envoy joined stays one value with its comma, so that identity sees two', () => {
   const { headers } = read({ headers: { authorization: 'Bearer a,Bearer b', ':method': 'POST' } });
   assert.deepEqual(headers.get('authorization'), ['Bearer a,Bearer b']);
 });
@@ -65,7 +65,7 @@ test('both kinds of headers at once add up, so that neither hides the other', ()
   assert.deepEqual([...headers.get('x-api-key')].sort(), ['a', 'b']);
 });
 
-test('names of objects are no headers', () => {
+test('H7 names of objects are no headers', () => {
   const { headers } = read({
     headerMap: [
       ['__proto__', 'x'],
@@ -85,7 +85,7 @@ const PARTIAL: readonly [n: number, values: readonly string[], partial: boolean]
 ];
 
 for (const [n, values, partial] of PARTIAL) {
-  test(`partial body ${n}: ${JSON.stringify(values)} means ${partial}`, () => {
+  test(`H25 partial body ${n}: ${JSON.stringify(values)} means ${partial}`, () => {
     const headerMap = values.map((value) => ['x-envoy-auth-partial-body', value] as const);
     assert.equal(read({ headerMap }).partialBody, partial);
   });
@@ -121,7 +121,7 @@ const MALFORMED: readonly [n: number, what: string, message: Buffer, text: RegEx
 ];
 
 for (const [n, what, message, text] of MALFORMED) {
-  test(`malformed ${n}: ${what}`, () => {
+  test(`H1 H2 malformed ${n}: ${what}`, () => {
     const found = readCheckRequest(message, 0);
     assert.ok('malformed' in found);
     assert.match(found.malformed, text);

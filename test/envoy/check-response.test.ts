@@ -174,7 +174,7 @@ for (const [n, edits] of BAD_EDITS) {
   });
 }
 
-test('a client cannot write into our headers', () => {
+test('H12 a client cannot write into our headers', () => {
   const requestedModel = `a\r\nx-evil: 1\u0000\u00e4${'b'.repeat(400)}`;
   const hold = { ...HOLD, requestedModel };
   const value = headers(answer(allow({ hold })).ok_response?.headers)['x-tollgate-requested-model'];

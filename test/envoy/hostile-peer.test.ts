@@ -71,7 +71,7 @@ const ROWS: readonly [row: string, what: string, headers: OutgoingHttpHeaders, b
   ],
 ];
 
-test('bad calls are refused one by one, and the connection lives', async (t) => {
+test('T4 T5 T6 T7 T8 T9 T15 bad calls are refused one by one, and the connection lives', async (t) => {
   const { listener } = await serve(t);
   const over = await session(listener.endpoint, t);
   for (const [row, what, headers, body, told] of ROWS) {
@@ -114,7 +114,7 @@ for (const [when, answerAfterMs] of [
   });
 }
 
-test('bytes of another protocol close their connection only', async (t) => {
+test('T13 bytes of another protocol close their connection only', async (t) => {
   const { listener } = await serve(t);
   const client = clientOf(listener.endpoint, t);
   for (const bytes of [
@@ -131,7 +131,7 @@ test('bytes of another protocol close their connection only', async (t) => {
   }
 });
 
-test('a storm of resets ends its connection at most; others are served', async (t) => {
+test('T11 a storm of resets ends its connection at most; others are served', async (t) => {
   const { listener } = await serve(t);
   const client = clientOf(listener.endpoint, t);
   const over = await session(listener.endpoint, t);

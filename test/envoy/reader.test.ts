@@ -50,7 +50,7 @@ const BAD: readonly [n: number, what: string, hex: string, as: (reader: Reader) 
 ];
 
 for (const [n, what, hex, as, text] of BAD) {
-  test(`bad bytes ${n}: ${what} is refused`, () => {
+  test(`T1 T2 bad bytes ${n}: ${what} is refused`, () => {
     assert.throws(
       () => read(hex, as),
       (error: unknown) => error instanceof TollgateError && error.code === 'wire_invalid' && text.test(error.message),
@@ -130,7 +130,7 @@ for (const [levels, fits] of [
   [17, false],
   [5000, false],
 ] as const) {
-  test(`a Struct ${levels} deep is ${fits ? 'read' : 'refused'}`, () => {
+  test(`T3 a Struct ${levels} deep is ${fits ? 'read' : 'refused'}`, () => {
     const reader = new Reader(nested(levels));
     reader.field();
     if (fits) assert.equal(readStruct(reader).size, 1);

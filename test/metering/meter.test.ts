@@ -83,7 +83,7 @@ test('an answered model is priced, and flagged where it is not the decided one',
   assert.match(await desk.flags(hold), /model_mismatch/);
 });
 
-test('impossible usage is estimated and counted', async (t) => {
+test('L10 impossible usage is estimated and counted', async (t) => {
   const desk = await openDesk(t);
   const hold = await desk.admit();
   await desk.meter.take(endEntry(hold, { usage: new Map([['prompt_tokens', 'many']]), responseBytes: 33 }));
@@ -134,7 +134,7 @@ test('where hold and copy differ the hold wins and the end is flagged', async (t
   assert.equal(desk.meter.counts().differing, copies.length);
 });
 
-test('what is not ours becomes an orphan and moves nothing', async (t) => {
+test('L12 what is not ours becomes an orphan and moves nothing', async (t) => {
   const desk = await openDesk(t);
   const ours = await desk.reserve();
   desk.nowMs += 2 * 86_400_000;

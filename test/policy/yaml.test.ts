@@ -34,7 +34,7 @@ test('values keep their exact form', () => {
   });
 });
 
-test('what YAML allows and a bundle does not', () => {
+test('Y2 Y4 Y5 Y6 Y7 Y8 what YAML allows and a bundle does not', () => {
   const rows: readonly [text: string, expected: string[]][] = [
     ['a: 017\n', ['1:4 number-form']],
     ['a: 0x1F\n', ['1:4 number-form']],
@@ -82,7 +82,7 @@ test('what YAML allows and a bundle does not', () => {
   }
 });
 
-test('what looks like a secret is refused wherever it stands, and not repeated', () => {
+test('Y10 what looks like a secret is refused wherever it stands, and not repeated', () => {
   const KEY = `tg_prod_k7f3q2abcdef_${'Ab1'.repeat(12)}`;
   const rows: readonly [text: string, at: string][] = [
     [`a: ${KEY}\n`, '1:4'],
@@ -108,7 +108,7 @@ test('what looks like a secret is refused wherever it stands, and not repeated',
   }
 });
 
-test('aliases cannot grow, sizes are bounded, bytes must be UTF-8', () => {
+test('Y1 aliases cannot grow, sizes are bounded, bytes must be UTF-8', () => {
   const laughs = `a: &a [x, x]\nb: &b [${'*a, '.repeat(9)}*a]\nc: [${'*b, '.repeat(9)}*b]\n`;
   assert.equal(parse(laughs).source, undefined);
   assert.deepEqual(parse(Buffer.alloc(2 * 1024 * 1024 + 1, 0x61)).found, ['1:1 file-size']);
