@@ -267,7 +267,7 @@ describe('refusals, word for word', () => {
   });
 
   for (const kind of ['credential', 'model_not_found'] as const) {
-    it(`all refusals of the kind ${kind} look alike`, () => {
+    it(`K9 all refusals of the kind ${kind} look alike`, () => {
       const alike = reasons.filter((reason) => kindOf(reason) === kind);
       assert.ok(alike.length > 1);
       for (const reason of alike) assert.deepEqual(answers(reason), answers(alike[0]!));

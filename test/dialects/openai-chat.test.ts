@@ -143,7 +143,7 @@ describe('openai-chat, facts', () => {
   }
 });
 
-describe('openai-chat, bad bodies', () => {
+describe('H13 H14 H15 H16 H17 H20 H21 H22 openai-chat, bad bodies', () => {
   for (const [row, text, reason, message] of BAD) {
     it(`refuses row ${row}: ${reason}`, () => {
       const fault = refused(openaiChat, bytes(text));

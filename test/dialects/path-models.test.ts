@@ -95,11 +95,11 @@ const BEDROCK_BAD: Bad = [
 ];
 
 describe('azure-openai, facts', () => readsRows(azureOpenai, AZURE_GOOD, AZURE));
-describe('azure-openai, bad bodies', () => refusesRows(azureOpenai, AZURE_BAD, AZURE));
+describe('H18 azure-openai, bad bodies', () => refusesRows(azureOpenai, AZURE_BAD, AZURE));
 describe('gemini, facts', () => readsRows(gemini, GEMINI_GOOD, GEMINI));
-describe('gemini, bad bodies', () => refusesRows(gemini, GEMINI_BAD, GEMINI));
+describe('H18 gemini, bad bodies', () => refusesRows(gemini, GEMINI_BAD, GEMINI));
 describe('bedrock-converse, facts', () => readsRows(bedrockConverse, BEDROCK_GOOD, CONVERSE));
-describe('bedrock-converse, bad bodies', () => refusesRows(bedrockConverse, BEDROCK_BAD, CONVERSE));
+describe('H18 bedrock-converse, bad bodies', () => refusesRows(bedrockConverse, BEDROCK_BAD, CONVERSE));
 
 describe('what the rest of the target says', () => {
   const ROWS: readonly (readonly [row: number, Dialect, Target, stream: boolean, reports: boolean])[] = [

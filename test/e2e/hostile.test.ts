@@ -25,13 +25,13 @@ import { MODELS } from './hostile/models.ts';
 import { ASK, CALLERS, type Caller, CHAT, DOWNGRADED, MESSAGES, POST_CHAT, type Row } from './hostile/row.ts';
 
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
-  header: HEADERS,
-  credential: CREDENTIALS,
-  path: PATHS,
-  method: METHODS,
-  framing: FRAMINGS,
-  model: MODELS,
-  body: BODIES,
+  'H6 H11 header': HEADERS,
+  'H3 H4 H5 K4 K5 credential': CREDENTIALS,
+  'H8 path': PATHS,
+  'H10 H27 method': METHODS,
+  'H26 framing': FRAMINGS,
+  'H7 H14 H15 H16 H17 H19 H21 model': MODELS,
+  'H13 H20 H22 H23 H24 body': BODIES,
   claim: CLAIMS,
 };
 

@@ -122,7 +122,7 @@ const ROWS: Row[] = [
 
 describe('presented credential', () => {
   for (const [i, [what, headers, expected]] of ROWS.entries()) {
-    test(`${i + 1} ${what}`, () => {
+    test(`H3 H4 H5 K4 ${i + 1} ${what}`, () => {
       const found = presentedCredential(headersOf(headers));
       if (typeof expected === 'string') {
         assert.ok('reason' in found);

@@ -128,7 +128,8 @@ describe('identify', () => {
     ],
   ];
   for (const [i, [what, found, expected]] of ROWS.entries()) {
-    test(`3.${i + 1} ${what}: ${expected === MINTED.id ? 'let in' : expected}`, () => assert.equal(found(), expected));
+    test(`K6 3.${i + 1} ${what}: ${expected === MINTED.id ? 'let in' : expected}`, () =>
+      assert.equal(found(), expected));
   }
 
   test('4 a state is told only of a key that was really held', () => {

@@ -46,7 +46,7 @@ test('the newest verdict stands, whichever kind it is', () => {
   assert.equal(cache.get('h', 2), REFUSAL);
 });
 
-test('a flood of bad keys costs 2 000 entries and drives no good one out', () => {
+test('K10 a flood of bad keys costs 2 000 entries and drives no good one out', () => {
   const cache = new VerdictCache();
   cache.putPrincipal('good', PRINCIPAL, { nowMs: 0, untilMs: NEVER });
   for (let i = 0; i < 60_000; i++) cache.putRefusal(`bad ${i}`, REFUSAL, { nowMs: 0, untilMs: NEVER });
