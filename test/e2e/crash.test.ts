@@ -282,7 +282,8 @@ describe('a call whose hold went with the last commit', need, async () => {
     callers: { one: { account: 'acme' } },
     // So that it is lost.
     settings: 'commit: 100ms\n',
-    gateway: { behaviour: { usage: { input: 9, output: 30 } } },
+    // Its one call is a cold process's first: a Check that is not answered in time reaches no provider.
+    gateway: { checkTimeoutMs: 2000, behaviour: { usage: { input: 9, output: 30 } } },
   });
   const book = bookOf(stack.ledger);
 
