@@ -18,6 +18,7 @@ import {
   keySet,
   mayFold,
   OTHER_KEY,
+  TWIN_BYTES_MAX,
 } from './keys.ts';
 import { ABSENT, ARRAY, DEPTH_MAX, type JsonEvents, JsonScanner, OBJECT, STRING, type ValueKind } from './scanner.ts';
 import { skipSpace } from './tokens.ts';
@@ -50,7 +51,7 @@ export class BodyReader implements JsonEvents {
   readonly #names: ReadonlyMap<string, KeyName>;
   readonly #nestedNames: ReadonlyMap<string, KeyName>;
   readonly #nestedParent: number;
-  /** Whether a name that decides has capitals. */
+  /** Whether a name that decides has capitals, so that lower-case ASCII may be a twin of it, too. */
   readonly #isCamel: boolean;
   readonly #toolModel: number;
   readonly #isSeen = new Uint8Array(KEY_COUNT);
@@ -191,11 +192,12 @@ export class BodyReader implements JsonEvents {
       this.#isSeen[id] = 1;
       return true;
     }
-    if (text === undefined && !mayFold(this.#body, start, end, this.#isCamel)) return true;
+    const isPlain = text === undefined && !mayFold(this.#body, start, end);
+    if (isPlain && (!this.#isCamel || end - start > TWIN_BYTES_MAX)) return true;
     const key = text ?? utf8(this.#body, start, end);
-    const twin = (isNested ? this.#nestedNames : this.#names).get(folded(key));
+    const twin = (isNested ? this.#nestedNames : this.#names).get(isPlain ? key : folded(key));
     if (twin !== undefined) return this.#refuseTwin(twin, text, start, end);
-    if (!hasStrayCharacter(key)) return true;
+    if (isPlain || !hasStrayCharacter(key)) return true;
     return this.#refuse(
       'body_malformed',
       `expected a key without control characters or lone surrogates, found ${shown(key)}`,

@@ -158,12 +158,14 @@ export class InputMeter {
 
   /** A list that begins with a number is one prompt of as many tokens as it has commas, and one. */
   #closePrompts(depth: number, end: number): void {
+    const body = this.#body;
     const start = this.#listStart[depth]!;
-    const first = this.#body[skipSpace(this.#body, start + 1)]!;
+    const first = body[skipSpace(body, start + 1)]!;
     const isTokens = first === MINUS || (first >= ZERO && first <= NINE);
     if (isTokens) {
-      this.#promptTokens++;
-      for (let at = start; at < end; at++) if (this.#body[at] === COMMA) this.#promptTokens++;
+      let tokens = 1;
+      for (let at = start; at < end; at++) if (body[at] === COMMA) tokens++;
+      this.#promptTokens += tokens;
     }
     if (isTokens || depth === 2) this.#prompts++;
   }

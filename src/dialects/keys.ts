@@ -124,17 +124,16 @@ export function keyBetween(bytes: Uint8Array, start: number, end: number): numbe
 }
 
 /** Longest spelling that can still fold to one of our names: 28 characters of up to 3 bytes each. */
-const TWIN_BYTES_MAX = 84;
+export const TWIN_BYTES_MAX = 84;
 /** The same, written in escapes. */
 export const ESCAPED_TWIN_BYTES_MAX: number = TWIN_BYTES_MAX * 6;
 
 /**
  * Whether a key may fold to another: true unless it is lower-case ASCII, which only folds to itself. Spares most keys
- * the slow question. `toCamel`: among the names are some with capitals, to which lower-case ASCII folds, too.
+ * the slow question.
  */
-export function mayFold(bytes: Uint8Array, start: number, end: number, toCamel = false): boolean {
+export function mayFold(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > TWIN_BYTES_MAX) return false;
-  if (toCamel) return true;
   for (let at = start; at < end; at++) {
     const byte = bytes[at]!;
     if (byte >= 0x80 || (byte >= 0x41 && byte <= 0x5a)) return true;
