@@ -41,6 +41,11 @@ function failed(error: unknown): number {
     process.stderr.write(`tollgate: ${error.message}\n`);
     return error.code === 'usage' ? 2 : 1;
   }
+  // A full disk, a file that may not be read: the message names the call, and mostly the file.
+  if (error instanceof Error && 'syscall' in error) {
+    process.stderr.write(`tollgate: ${error.message}\n`);
+    return 1;
+  }
   throw error;
 }
 

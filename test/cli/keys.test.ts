@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { CommanderError } from 'commander';
@@ -161,6 +161,14 @@ test('3 without a pepper the command says how to make one; keys are listed all t
   assert.equal(made.code, 1);
   assert.match(made.stderr, /make one with `tollgate keys pepper .*pepper-v1` and name it there/);
   assert.equal((await keys(t, 'list', '--config', dir)).code, 0);
+});
+
+test('what the system refuses is said in a line, exit 1', async (t) => {
+  const dir = await bundle(t, { pepper: false });
+  mkdirSync(join(dir, 'keys/x.yaml'), { recursive: true });
+  const { code, stderr } = await keys(t, 'revoke', 'k7f3q2abcdef', '--config', dir);
+  assert.equal(code, 1);
+  assert.match(stderr, /^tollgate: EISDIR: .*\n$/);
 });
 
 test('4 a pepper is 0600, 32 bytes in hex, and never overwritten', async (t) => {

@@ -9,7 +9,7 @@ import { installEnvoy, installedEnvoy } from './install.ts';
 const run = promisify(execFile);
 
 /** The first Envoy with sse_to_metadata, without which streams are billed by estimate and the sample does not load. */
-export const ENVOY_MINOR_MIN = 38;
+const ENVOY_MINOR_MIN = 38;
 
 export interface FindEnvoyOptions {
   /** Default `process.env`. */
@@ -47,7 +47,7 @@ export async function findEnvoy(options: FindEnvoyOptions = {}): Promise<string>
 }
 
 /** `1.40.0` of what the binary says of itself; undefined if it does not run or says something else. */
-export async function envoyVersion(bin: string): Promise<string | undefined> {
+async function envoyVersion(bin: string): Promise<string | undefined> {
   try {
     const { stdout } = await run(bin, ['--version'], { timeout: 10_000 });
     return /\/(\d+\.\d+\.\d+)(?:-[^/]*)?\//.exec(stdout)?.[1];

