@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { fitsPath, mayShare, modelInPath, pathOf, templateOf } from '../../src/policy/path-template.ts';
@@ -62,6 +63,60 @@ describe('the model of a path', () => {
       assert.equal(fitsPath(model), false);
       assert.throws(() => pathOf(templateOf(AZURE)!, model), TypeError);
     }
+  });
+});
+
+describe('the sample Envoy', () => {
+  const sample = readFileSync(new URL('../../envoy/envoy.yaml', import.meta.url), 'utf8');
+  const regexes = [...sample.matchAll(/safe_regex: \{ regex: "([^"]+)" \}/g)].map(
+    ([, regex]) => new RegExp(`^(?:${regex})$`),
+  );
+  const PATHS_OF = [
+    GEMINI,
+    '/v1beta/models/{model}:streamGenerateContent',
+    '/v1beta/models/{model}:countTokens',
+    BEDROCK,
+    '/model/{model}/converse-stream',
+    AZURE,
+  ];
+
+  test('takes every path that a template takes: none is ours that it would not have routed', () => {
+    assert.equal(regexes.length, 3);
+    const piece = fc.constantFrom(
+      'a',
+      'Z',
+      '0',
+      '.',
+      '..',
+      '_',
+      ':',
+      '@',
+      '-',
+      '%3A',
+      '%3a',
+      '%2F',
+      '%41',
+      '/',
+      ';',
+      '{',
+      ':verb',
+      '\u00e4',
+    );
+    const segment = fc.array(piece, { minLength: 1, maxLength: 6 }).map((pieces) => pieces.join(''));
+    let taken = 0;
+    fc.assert(
+      fc.property(fc.constantFrom(...PATHS_OF), segment, (template, text) => {
+        const path = template.replace('{model}', () => text);
+        if (modelInPath(templateOf(template)!, path) === undefined) return;
+        taken++;
+        assert.ok(
+          regexes.some((regex) => regex.test(path)),
+          path,
+        );
+      }),
+      { seed: 4, numRuns: 5000 },
+    );
+    assert.ok(taken > 500, `${taken}`);
   });
 });
 
