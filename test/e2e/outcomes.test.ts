@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { headerOf } from '../../tools/stub/records.ts';
+import { ONE_CUSTOMER, plansWith, trafficWith } from '../support/bundles.ts';
 import { needEnvoy } from '../support/envoy.ts';
 import { send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
@@ -10,54 +11,25 @@ import { stackFor } from '../support/tollgate.ts';
 
 const MESSAGES = [{ role: 'user' as const, content: 'hello' }];
 
-const PLANS = `owner: finance@acme.example
-currency: USD
-plans:
-  growth:
-    prices: standard
-    bill_estimated: true
-    entitlements:
-      - {routes: [chat], models: [gpt-5, gpt-5-mini], classes: [interactive, agentic, batch]}
-      - {routes: [messages], models: [claude-sonnet], classes: [interactive]}
-    limits:
-      - {name: monthly-spend, max: 500 USD per month}
-      - {name: gpt5-daily, max: 3k tokens per day, models: [gpt-5]}
-    ladder:
-      - {at: 100% of gpt5-daily, from: gpt-5, use: gpt-5-mini}
-  starter:
-    prices: standard
-    entitlements: [{routes: [chat], models: [gpt-5-mini], classes: [interactive]}]
-prices:
-  standard:
-    gpt-5: [{from: 2026-01-01, per: 1M tokens, input: 1.25, output: 10}]
-    gpt-5-mini: [{from: 2026-01-01, per: 1M tokens, input: 0.25, output: 2}]
-    claude-sonnet: [{from: 2026-01-01, per: 1M tokens, input: 3, output: 15}]
-costs:
-  openai:
-    gpt-5: [{from: 2026-01-01, per: 1M tokens, input: 1, output: 8}]
-    gpt-5-mini: [{from: 2026-01-01, per: 1M tokens, input: 0.2, output: 1.6}]
-  anthropic:
-    claude-sonnet: [{from: 2026-01-01, per: 1M tokens, input: 2.4, output: 12}]
-`;
-const ACME = `acme:
-  plan: growth
-  owner: cto@acme.example
-  timezone: Europe/Berlin
-  unlisted: allow
-acme/team:
+const FILES = {
+  'plans.yaml': plansWith({
+    limits: [
+      '{name: monthly-spend, max: 500 USD per month}',
+      '{name: gpt5-daily, max: 3k tokens per day, models: [gpt-5]}',
+    ],
+    ladder: ['{at: 100% of gpt5-daily, from: gpt-5, use: gpt-5-mini}'],
+    plans: [
+      'starter: {prices: standard, entitlements: [{routes: [chat], models: [gpt-5-mini], classes: [interactive]}]}',
+    ],
+  }),
+  'accounts/acme.yaml': `${ONE_CUSTOMER}acme/team:
   owner: team@acme.example
   limits: [{name: team-spend, max: 0.01 USD per month}]
-`;
-const TRAFFIC = `owner: platform@acme.example
-routes:
-  chat: {dialect: openai-chat, match: {method: POST, path: /v1/chat/completions}, body_max: 4MiB, lasts_max: 15m, stream_usage: add}
-  messages: {dialect: anthropic-messages, match: {method: POST, path: /v1/messages}, body_max: 4MiB, lasts_max: 15m}
-  models: {match: {method: GET, path: /v1/models}, metered: false}
-classes: [interactive, agentic, batch]
-runs: {required_for: [agentic], idle: 1h}
-limits:
-  - {name: key-burst, max: 1 requests per second, burst: 3, each: credential, routes: [chat]}
-`;
+`,
+  'traffic.yaml': trafficWith({
+    limits: ['{name: key-burst, max: 1 requests per second, burst: 3, each: credential, routes: [chat]}'],
+  }),
+};
 
 const need = await needEnvoy();
 
@@ -65,7 +37,7 @@ describe('the six outcomes, through the real Envoy', need, async () => {
   if (need.skip !== false) return;
   const scope = fileScope();
   const stack = await stackFor(scope, {
-    files: { 'plans.yaml': PLANS, 'accounts/acme.yaml': ACME, 'traffic.yaml': TRAFFIC },
+    files: FILES,
     callers: {
       allowed: { account: 'acme' },
       downgraded: { account: 'acme' },

@@ -1,12 +1,17 @@
 /** Bundle files of end-to-end tests: one customer, few limits, so that a test meets only the limit it is about. */
 
-/** plans.yaml with one plan `growth`: all models of the sample, and these limits and ladder rows (flow style, one each). */
+/**
+ * plans.yaml with a plan `growth`: all models of the sample, and these limits and ladder rows (flow style, one each); and
+ * with other plans beside it.
+ */
 export function plansWith({
   limits = [],
   ladder = [],
+  plans = [],
 }: {
   limits?: readonly string[];
   ladder?: readonly string[];
+  plans?: readonly string[];
 } = {}): string {
   return `owner: finance@acme.example
 currency: USD
@@ -17,7 +22,7 @@ plans:
     entitlements:
       - {routes: [chat], models: [gpt-5, gpt-5-mini], classes: [interactive, agentic, batch]}
       - {routes: [messages], models: [claude-sonnet], classes: [interactive, agentic]}
-${list('    limits', limits)}${list('    ladder', ladder)}prices:
+${list('    limits', limits)}${list('    ladder', ladder)}${plans.map((plan) => `  ${plan}\n`).join('')}prices:
   standard:
     gpt-5: [{from: 2026-01-01, per: 1M tokens, input: 1.25, cache_read: 0.125, output: 10}]
     gpt-5-mini: [{from: 2026-01-01, per: 1M tokens, input: 0.25, cache_read: 0.025, output: 2}]
