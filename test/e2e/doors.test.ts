@@ -189,7 +189,9 @@ describe('doors', need, async () => {
       const headers = record.headers.filter(([, value]) => !own.has(value.replace('Bearer ', '')));
       sinks.set(`headers to the provider ${record.decisionId}`, JSON.stringify(headers));
     }
-    sinks.set('entries to Envoy and back', tee.bytes().toString('latin1'));
+    // Envoy's entries name the request line as the caller wrote it; what we add to them must not.
+    const entries = tee.bytes().toString('latin1').replaceAll(`${CHAT}?note=${told.query}`, CHAT);
+    sinks.set('entries to Envoy and back', entries);
     await commandsOf(sinks, ids);
     await until('the log', () => stack.tollgate().output().includes('credential_refused'));
     sinks.set('output of the process', stack.tollgate().output());
