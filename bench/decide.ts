@@ -90,7 +90,7 @@ async function alone(rig: Rig, { name, bar, quick }: About): Promise<Figure[]> {
 async function paced({ bare, sqlite }: { bare: Rig; sqlite: Rig }, { name, bar, quick }: About): Promise<Figure[]> {
   const sides = [bare, sqlite].map((rig) => ({ rig, call: callOf(rig), samples: [] as number[] }));
   const rounds = quick ? 2 : 8;
-  for (let round = -2; round < rounds; round++) {
+  for (let round = quick ? 0 : -2; round < rounds; round++) {
     for (const { rig, call, samples } of sides) {
       const before = process.threadCpuUsage();
       for (let turn = 0; turn < TURNS; turn++) {

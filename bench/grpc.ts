@@ -49,7 +49,7 @@ export async function benchGrpc({ quick }: BenchOptions): Promise<readonly Figur
       ['equal work by proto-loader', { method: protoLoaderWork(allow), rest: still }],
     ]);
     const requests = new Map([[OURS_SQLITE, requestOf(askedOf(sqlite))]]);
-    const plan = quick ? { seconds: 0.5, rounds: 1 } : { seconds: 2, rounds: 4 };
+    const plan = quick ? { seconds: 1, warmUp: 0, rounds: 1 } : { seconds: 2, warmUp: 1, rounds: 4 };
     const rounds = await play(contenders, { request: (name) => requests.get(name) ?? request, ...plan });
     return [...shares(rounds), ...figures(rounds), ...(await codecs(request, allow, quick))];
   } finally {
@@ -82,16 +82,21 @@ async function allowOf(rig: Rig, request: Buffer): Promise<Allow> {
   return decision;
 }
 
-/** Rounds in turn, so that what the machine does meanwhile falls on all handlers alike. The first one warms up. */
+/** Rounds in turn, so that what the machine does meanwhile falls on all handlers alike. */
 async function play(
   contenders: ReadonlyMap<string, Contender>,
-  { request, seconds, rounds }: { request: (name: string) => Buffer; seconds: number; rounds: number },
+  {
+    request,
+    seconds,
+    warmUp,
+    rounds,
+  }: { request: (name: string) => Buffer; seconds: number; warmUp: number; rounds: number },
 ): Promise<ReadonlyMap<string, Round[]>> {
   const played = new Map<string, Round[]>([...contenders.keys()].map((name) => [name, []]));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = -warmUp; round < rounds; round++) {
     for (const [name, { method, rest }] of contenders) {
       const found = await once(method, { frame: framed(request(name)), seconds });
-      if (round > 0) played.get(name)?.push(found);
+      if (round >= 0) played.get(name)?.push(found);
       await rest();
     }
   }

@@ -25,21 +25,22 @@ const ROOT = new URL('..', import.meta.url).pathname;
 const SPENDS_EACH = 5;
 /** What a process has just done must have settled: rows on disk, a sweep or two of the store. */
 const REST_MS = 2_500;
+const REST_QUICK_MS = 500;
 /** Asked between two turns of the event loop; the ledger hands over in between, as it does in `serve`. */
 const TURN_ASKS = 200;
 
 /** Resident memory, unforced: nobody asks for a collection of garbage. On Linux only; elsewhere no figures. */
 export async function benchMemory({ quick }: BenchOptions): Promise<readonly Figure[]> {
   if (process.platform !== 'linux') return [];
-  const counters = quick ? 50_000 : 500_000;
+  const [counters, restMs] = quick ? [50_000, REST_QUICK_MS] : [500_000, REST_MS];
   const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
   try {
     const { path } = await writeBenchBundle(dir, 5);
     const built = await build(join(dir, 'built'));
-    const fromSource = await served(join(ROOT, 'src/cli/main.ts'), path);
-    const atRest = await served(built, path);
-    const counting = await countingIn(path, counters);
-    const restarted = await served(built, path);
+    const fromSource = await served(join(ROOT, 'src/cli/main.ts'), path, restMs);
+    const atRest = await served(built, path, restMs);
+    const counting = await countingIn(path, { counters, restMs });
+    const restarted = await served(built, path, restMs);
     const with500k = quick ? {} : { bar: { most: 256 } };
     const live = `${(counters / 1000).toFixed(0)}k live counters`;
     return [
@@ -71,17 +72,17 @@ async function build(dir: string): Promise<string> {
   return join(dir, 'dist/cli/main.js');
 }
 
-async function served(command: string, bundle: string): Promise<number> {
+async function served(command: string, bundle: string, restMs: number): Promise<number> {
   const program = await startProgram([command, 'serve', '--config', bundle], /"code":"serving"/);
   try {
-    await sleep(REST_MS);
+    await sleep(restMs);
     return await residentMb(program.pid);
   } finally {
     await program.stop();
   }
 }
 
-async function countingIn(bundle: string, counters: number): Promise<number> {
+async function countingIn(bundle: string, { counters, restMs }: { counters: number; restMs: number }): Promise<number> {
   const child = fork(import.meta.filename, [bundle, String(counters)]);
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
@@ -92,7 +93,7 @@ async function countingIn(bundle: string, counters: number): Promise<number> {
     ]);
     if (answer?.counters !== counters)
       throw new Error(`the child made \`${answer?.counters}\` of ${counters} counters`);
-    await sleep(REST_MS);
+    await sleep(restMs);
     const resident = await residentMb(child.pid!);
     child.send('stop');
     await once(child, 'exit');
