@@ -118,6 +118,19 @@ export class BodyReader implements JsonEvents {
     return this.#ends[KEY[name]]!;
   }
 
+  /** The number that a decision value of plain digits is, up to eight of them; undefined for any other. */
+  digits(name: KeyName): number | undefined {
+    const end = this.end(name);
+    if (end - this.start(name) > 8) return undefined;
+    let number = 0;
+    for (let at = this.start(name); at < end; at++) {
+      const digit = this.#body[at]! - ZERO;
+      if (digit < 0 || digit > 9) return undefined;
+      number = number * 10 + digit;
+    }
+    return number;
+  }
+
   /** A decision value's JSON as it stands. */
   json(name: KeyName): string {
     return utf8(this.#body, this.start(name), this.end(name));
@@ -234,7 +247,9 @@ function byFolded(names: readonly KeyName[]): ReadonlyMap<string, KeyName> {
 }
 
 const EMPTY = new Uint8Array(0);
+const ZERO = 0x30;
 
 function utf8(bytes: Uint8Array, start: number, end: number): string {
+  if (Buffer.isBuffer(bytes)) return bytes.toString('utf8', start, end);
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8');
 }

@@ -76,11 +76,8 @@ export function readFlag(reader: BodyReader, name: KeyName): boolean | undefined
 export function readCount(reader: BodyReader, name: KeyName): number | undefined | BodyFault {
   const kind = reader.kind(name);
   if (kind === ABSENT || kind === NULL) return undefined;
-  if (kind === NUMBER && reader.end(name) - reader.start(name) <= 8) {
-    const json = reader.json(name);
-    const count = /^[0-9]+$/.test(json) ? Number(json) : -1;
-    if (count >= 0 && count <= COUNT_MAX) return count;
-  }
+  const count = kind === NUMBER ? reader.digits(name) : undefined;
+  if (count !== undefined && count <= COUNT_MAX) return count;
   return valueFault(reader, name, `an integer from 0 to ${COUNT_MAX}`);
 }
 
