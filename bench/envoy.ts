@@ -1,6 +1,5 @@
 /** What Tollgate adds to a call through a real Envoy: the sample with it, beside the sample without it. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { providersAt, writeBootstrap } from '../tools/envoy/bootstrap.ts';
@@ -11,6 +10,7 @@ import { startProgram } from './child.ts';
 import { askedOf } from './grpc-handlers.ts';
 import { type HttpReport, startHttpLoad } from './http-load.ts';
 import { type BenchOptions, type Figure, figureOf, percentile } from './report.ts';
+import { removeTemp, tempDir } from './temp.ts';
 
 const PER_SECOND = 500;
 /** Rates of the seconds before: processes that have just started are not what is measured. */
@@ -72,8 +72,8 @@ function roundOf({ latenciesMs, unserved }: HttpReport): Round {
 
 async function setUp(undos: (() => unknown)[]): Promise<Setup> {
   const bin = await findEnvoy();
-  const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
-  undos.push(() => rm(dir, { recursive: true, force: true }));
+  const dir = await tempDir();
+  undos.push(() => removeTemp(dir));
   const bundle = await writeBenchBundle(dir, 5);
   const stub = await startProgram([join(PROGRAMS, 'tools/stub/main.ts'), '--port', '0'], /"port":(\d+)/);
   undos.push(() => stub.stop());
@@ -89,7 +89,6 @@ async function setUp(undos: (() => unknown)[]): Promise<Setup> {
   };
   const gateway = async (name: string, change: (bootstrap: string) => Promise<void>): Promise<Gateway> => {
     const own = join(dir, name);
-    await rm(own, { recursive: true, force: true });
     const bootstrap = await writeBootstrap({ ...options, dir: own });
     await change(bootstrap);
     const envoy = await startEnvoy({ bin, bootstrap, dir: own });

@@ -5,11 +5,11 @@
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { type ClientHttp2Session, connect } from 'node:http2';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { removeTemp, tempDir } from './temp.ts';
 
 /** As many connections as an Envoy with two workers holds, and calls that wait on each. */
 const CONNECTIONS = 2;
@@ -60,7 +60,7 @@ async function child(order: LoadOrder): Promise<LoadReport> {
 async function h2load({ port, path, frame, seconds: asked }: LoadOrder): Promise<LoadReport> {
   // It takes whole seconds only.
   const seconds = Math.max(1, Math.round(asked));
-  const directory = await mkdtemp(join(tmpdir(), 'tg-h2load-'));
+  const directory = await tempDir();
   try {
     const file = join(directory, 'request');
     await writeFile(file, frame);
@@ -74,7 +74,7 @@ async function h2load({ port, path, frame, seconds: asked }: LoadOrder): Promise
     if (done === null) throw new Error(`h2load said something unexpected: ${stdout.slice(0, 200)}`);
     return { calls: Number(done[2]), failed: Number(done[3]), seconds };
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await removeTemp(directory);
   }
 }
 
@@ -125,6 +125,7 @@ function ask(session: ClientHttp2Session, { path, frame }: { path: string; frame
 }
 
 if (import.meta.main) {
+  process.once('disconnect', () => process.exit());
   process.once('message', (order: LoadOrder) => {
     run(order).then((report) => {
       process.send?.(report);

@@ -107,6 +107,7 @@ function ask({ port, path, headers, body }: HttpOrder): Promise<string | undefin
 }
 
 if (import.meta.main) {
+  process.once('disconnect', () => process.exit());
   process.on('message', (order: HttpOrder) => {
     run(order).then((answer) => process.send?.(answer));
   });

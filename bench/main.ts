@@ -84,6 +84,9 @@ function readOptions(): Options | number {
   }
 }
 
+// Through `exit`, where children are killed and temporary directories removed.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 try {
   process.exitCode = await main();
 } catch (error) {

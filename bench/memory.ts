@@ -4,8 +4,7 @@
  */
 import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -20,6 +19,7 @@ import type { BoundLimit } from '../src/policy/policy.ts';
 import { writeBenchBundle } from './bundle.ts';
 import { startProgram } from './child.ts';
 import { type BenchOptions, type Figure, figureOf } from './report.ts';
+import { removeTemp, tempDir } from './temp.ts';
 
 const ROOT = new URL('..', import.meta.url).pathname;
 const SPENDS_EACH = 5;
@@ -33,7 +33,7 @@ const TURN_ASKS = 200;
 export async function benchMemory({ quick }: BenchOptions): Promise<readonly Figure[]> {
   if (process.platform !== 'linux') return [];
   const [counters, restMs] = quick ? [50_000, REST_QUICK_MS] : [500_000, REST_MS];
-  const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
+  const dir = await tempDir();
   try {
     const { path } = await writeBenchBundle(dir, 5);
     const built = await build(join(dir, 'built'));
@@ -50,7 +50,7 @@ export async function benchMemory({ quick }: BenchOptions): Promise<readonly Fig
       figureOf([restarted], { name: `memory of \`serve\` with ${live}, restarted, as built`, unit: 'MB', ...with500k }),
     ];
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await removeTemp(dir);
   }
 }
 
@@ -160,4 +160,7 @@ function spend(
   store.settle(id, { mintedAt: nowMs, rank: RANK.accessLog, customer: 'acme' }, settlements);
 }
 
-if (import.meta.main) await makeCounters(process.argv[2]!, Number(process.argv[3]));
+if (import.meta.main) {
+  process.once('disconnect', () => process.exit());
+  await makeCounters(process.argv[2]!, Number(process.argv[3]));
+}

@@ -1,17 +1,17 @@
 /** Reading, checking and compiling a large bundle: what a reload costs off the hot path. */
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadBundle } from '../src/policy/bundle.ts';
 import { SAMPLE } from './bundle.ts';
 import { type BenchOptions, type Figure, figureOf } from './report.ts';
+import { removeTemp, tempDir } from './temp.ts';
 
 const CUSTOMERS = 100;
 const ACCOUNTS_EACH = 100;
 
 /** Loads a bundle of 10,000 accounts in 100 files: the sample's plans, and a limit of its own for every fifth account. */
 export async function benchPolicy({ quick }: BenchOptions): Promise<readonly Figure[]> {
-  const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
+  const dir = await tempDir();
   try {
     await writeBundle(dir);
     const samples: number[] = [];
@@ -26,7 +26,7 @@ export async function benchPolicy({ quick }: BenchOptions): Promise<readonly Fig
     }
     return [figureOf(samples, { name: 'load of a bundle of 10,000 accounts', unit: 'ms', bar: { most: 2000 } })];
   } finally {
-    await rm(dir, { recursive: true, force: true });
+    await removeTemp(dir);
   }
 }
 

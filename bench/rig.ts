@@ -1,7 +1,4 @@
 /** The parts of a Tollgate as app.ts puts them together, without its servers, so that a decision can be looked at alone. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '../src/core/clock.ts';
 import { mintDecisionId } from '../src/core/ids.ts';
 import type { Awaitable } from '../src/core/units.ts';
@@ -25,6 +22,7 @@ import { Meter } from '../src/metering/meter.ts';
 import { loadBundle } from '../src/policy/bundle.ts';
 import type { Route } from '../src/policy/policy.ts';
 import { type Nested, writeBenchBundle } from './bundle.ts';
+import { removeTemp, tempDir } from './temp.ts';
 
 export interface RigOptions {
   readonly nested: Nested;
@@ -53,7 +51,7 @@ export interface Rig {
 
 /** Loads a bundle of its own in a temporary directory. `close` removes it. */
 export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig> {
-  const dir = await mkdtemp(join(tmpdir(), 'tg-bench-'));
+  const dir = await tempDir();
   const bundle = await writeBenchBundle(dir, nested);
   const { policy, settings, problems } = await loadBundle(bundle.path);
   if (policy === undefined || settings === undefined) {
@@ -138,7 +136,7 @@ export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig
     changes: () => void store.changes(),
     close: async () => {
       await sqlite?.close();
-      await rm(dir, { recursive: true, force: true });
+      await removeTemp(dir);
     },
   };
 }
