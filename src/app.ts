@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './core/clock.ts';
 import { mintDecisionId } from './core/ids.ts';
-import type { Awaitable } from './core/units.ts';
 import { Decider } from './decision/check.ts';
 import { amountText } from './decision/words.ts';
 import { ACCESS_LOG, serveAccessLog } from './envoy/access-log-service.ts';
@@ -20,7 +19,6 @@ import { openSqliteLedger, type SqliteLedger } from './ledger/sqlite-ledger.ts';
 import { ownerOf, unitOf } from './limits/counter.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
 import type { Crossing } from './limits/store.ts';
-import type { LogEntry } from './metering/entry.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
 import type { Endpoint } from './policy/endpoint.ts';
@@ -193,7 +191,7 @@ async function listenAll(
     onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
   });
   const accessLog = serveAccessLog({
-    take: (entries) => takeAll(meter, entries),
+    take: (entries) => meter.takeAll(entries),
     onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
   });
   const bodyMax = Math.max(0, ...[...policy.routes.values()].map((route) => route.bodyMaxBytes));
@@ -217,16 +215,6 @@ async function listenAll(
     await first.close({ deadlineMs: 0 });
     throw error;
   }
-}
-
-/** Settles in one turn what needs no waiting for. */
-function takeAll(meter: Meter, entries: readonly LogEntry[]): Awaitable<void> {
-  const waits: Promise<void>[] = [];
-  for (const entry of entries) {
-    const taken = meter.take(entry);
-    if (taken instanceof Promise) waits.push(taken);
-  }
-  if (waits.length > 0) return Promise.all(waits).then(() => undefined);
 }
 
 /**

@@ -106,6 +106,16 @@ export class Meter {
     return held.booked ? this.#finish(held, bill) : this.#settle(bill, () => this.#held.end(held));
   }
 
+  /** Takes entries in their order; settles in one turn what needs no waiting for. Never throws, never rejects. */
+  takeAll(entries: readonly LogEntry[]): Awaitable<void> {
+    const waits: Promise<void>[] = [];
+    for (const entry of entries) {
+      const taken = this.take(entry);
+      if (taken instanceof Promise) waits.push(taken);
+    }
+    if (waits.length > 0) return Promise.all(waits).then(() => undefined);
+  }
+
   /** Takes one entry of the access log: settles and books what it ends. Never throws, never rejects. */
   take(entry: LogEntry): Awaitable<void> {
     if (entry.decision === undefined && entry.kind === 'end') return this.#unanswered(entry);
