@@ -103,7 +103,7 @@ function refuseMember(reader: BodyReader, name: KeyName): BodyFault | undefined 
   };
 }
 
-export function valueFault(reader: BodyReader, name: KeyName, expected: string): BodyFault {
+function valueFault(reader: BodyReader, name: KeyName, expected: string): BodyFault {
   return {
     reason: 'body_value_invalid',
     message: `expected \`${name}\` to be ${expected}, found ${found(reader, name)}`,

@@ -6,7 +6,7 @@ import type { KeySetPlace } from '../policy/issuer.ts';
 /** A hundred RSA keys of 4096 bits with certificates fit. */
 export const KEY_SET_BYTES_MAX = 256 * 1024;
 /** From the name look-up to the last byte. */
-export const FETCH_MS_MAX = 2_000;
+const FETCH_MS_MAX = 2_000;
 
 /** `application/json`, and what ends in `+json` such as RFC 7517's `application/jwk-set+json`. */
 const JSON_TYPE = /^application\/(?:json|[a-z0-9.-]+\+json)[ \t]*(?:;|$)/i;

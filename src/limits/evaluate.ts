@@ -73,7 +73,7 @@ export function waitOf(spend: Spend, reading: Reading, nowMs: number): number | 
 }
 
 /** `never` > longest wait > limit name > position. */
-export function strictestFirst(
+function strictestFirst(
   spends: readonly Spend[],
   states: readonly (SpendState | undefined)[],
 ): (a: number, b: number) => number {
