@@ -1,14 +1,13 @@
 /** The Lua filter that applies Tollgate's byte edits: exactly, or 503. */
 import assert from 'node:assert/strict';
-import { before, beforeEach, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type { Edit } from '../../src/dialects/dialect.ts';
-import type { Gateway } from '../../tools/envoy/gateway.ts';
 import { headerOf } from '../../tools/stub/records.ts';
 import { applyEdits } from '../support/apply-edits.ts';
-import { gatewayFor, needEnvoy } from '../support/envoy.ts';
+import { needEnvoy } from '../support/envoy.ts';
 import { send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
-import { ALLOW, startDouble, type TollgateDouble } from './tollgate-double.ts';
+import { gatewayOfDouble } from './tollgate-double.ts';
 
 const PATH = '/v1/chat/completions';
 
@@ -26,19 +25,11 @@ function bodyOf(bytes: number): Buffer {
 
 const format = (edits: readonly Edit[]): string => edits.map((e) => `${e.offset},${e.length},${e.text};`).join('');
 
-describe('byte edits', await needEnvoy(), () => {
-  const scope = fileScope();
-  let tollgate: TollgateDouble;
-  let gateway: Gateway;
+const need = await needEnvoy();
 
-  before(async () => {
-    tollgate = await startDouble(scope);
-    gateway = await gatewayFor(scope, { check: { port: tollgate.port } });
-  });
-  beforeEach(() => {
-    gateway.stub.reset();
-    tollgate.decide(() => ALLOW);
-  });
+describe('byte edits', need, async () => {
+  if (need.skip !== false) return;
+  const { tollgate, gateway } = await gatewayOfDouble(fileScope());
 
   const model = { offset: 10, length: 7, text: '"gpt-5-mini"' };
   const insert = { offset: 17, length: 0, text: ',"stream_options":{"include_usage":true,"x":[1,2]}' };

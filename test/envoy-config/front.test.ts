@@ -1,32 +1,23 @@
 /** What Envoy lets through to Tollgate and to the provider: paths, headers, keys. */
 import assert from 'node:assert/strict';
-import { before, beforeEach, describe, test } from 'node:test';
-import type { Gateway } from '../../tools/envoy/gateway.ts';
+import { describe, test } from 'node:test';
 import { STUB_KEYS } from '../../tools/stub/keys.ts';
 import { headerOf, type StubRecord } from '../../tools/stub/records.ts';
-import { gatewayFor, needEnvoy } from '../support/envoy.ts';
+import { needEnvoy } from '../support/envoy.ts';
 import { type Answer, type Sent, send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
-import { ALLOW, type SeenCheck, startDouble, type TollgateDouble } from './tollgate-double.ts';
+import { gatewayOfDouble, type SeenCheck } from './tollgate-double.ts';
 
 const CHAT = '/v1/chat/completions';
 const MESSAGES = '/v1/messages';
 const CALLER = 'tg_prod_caller_secret';
 const body = { model: 'gpt-5', max_tokens: 5, messages: [] };
 
-describe('the front of the gateway', await needEnvoy(), () => {
-  const scope = fileScope();
-  let tollgate: TollgateDouble;
-  let gateway: Gateway;
+const need = await needEnvoy();
 
-  before(async () => {
-    tollgate = await startDouble(scope);
-    gateway = await gatewayFor(scope, { check: { port: tollgate.port } });
-  });
-  beforeEach(() => {
-    gateway.stub.reset();
-    tollgate.decide(() => ALLOW);
-  });
+describe('the front of the gateway', need, async () => {
+  if (need.skip !== false) return;
+  const { tollgate, gateway } = await gatewayOfDouble(fileScope());
 
   /** Sends a request; what Tollgate and the provider saw of it, if they did. */
   async function seen(sent: Omit<Sent, 'url'>): Promise<{ answer: Answer; check?: SeenCheck; record?: StubRecord }> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { beforeEach } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   loadPackageDefinition,
@@ -11,6 +12,8 @@ import {
   type status,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
+import type { Gateway } from '../../tools/envoy/gateway.ts';
+import { gatewayFor } from '../support/envoy.ts';
 import { ROOT } from '../support/process.ts';
 import type { Scope } from '../support/scope.ts';
 import { tempDir } from '../support/temp.ts';
@@ -102,6 +105,19 @@ interface WireEntry {
     readonly response_headers?: Record<string, string>;
     readonly response_body_bytes?: number;
   };
+}
+
+/** A double behind the sample Envoy, for a suite: before each of its tests the stub is as new and everything is allowed. */
+export async function gatewayOfDouble(
+  scope: Scope,
+): Promise<{ readonly tollgate: TollgateDouble; readonly gateway: Gateway }> {
+  const tollgate = await startDouble(scope);
+  const gateway = await gatewayFor(scope, { check: { port: tollgate.port } });
+  beforeEach(() => {
+    gateway.stub.reset();
+    tollgate.decide(() => ALLOW);
+  });
+  return { tollgate, gateway };
 }
 
 export async function startDouble(

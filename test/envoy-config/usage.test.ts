@@ -1,25 +1,19 @@
 /** What Envoy's response filters tell of an answer: the keys of `tollgate.usage` that dialects read. */
 import assert from 'node:assert/strict';
-import { before, beforeEach, describe, test } from 'node:test';
-import type { Gateway } from '../../tools/envoy/gateway.ts';
+import { describe, test } from 'node:test';
 import type { StubBehaviour } from '../../tools/stub/behaviour.ts';
-import { gatewayFor, needEnvoy } from '../support/envoy.ts';
+import { needEnvoy } from '../support/envoy.ts';
 import { begin, send } from '../support/http.ts';
 import { fileScope } from '../support/scope.ts';
-import { type SeenEntry, startDouble, type TollgateDouble } from './tollgate-double.ts';
+import { gatewayOfDouble, type SeenEntry } from './tollgate-double.ts';
 
 const CACHES = { input: 100, cacheRead: 20, cacheWrite5m: 7, cacheWrite1h: 5, output: 33, reasoning: 11 };
 
-describe('usage in the access log', await needEnvoy(), () => {
-  const scope = fileScope();
-  let tollgate: TollgateDouble;
-  let gateway: Gateway;
+const need = await needEnvoy();
 
-  before(async () => {
-    tollgate = await startDouble(scope);
-    gateway = await gatewayFor(scope, { check: { port: tollgate.port } });
-  });
-  beforeEach(() => gateway.stub.reset());
+describe('usage in the access log', need, async () => {
+  if (need.skip !== false) return;
+  const { tollgate, gateway } = await gatewayOfDouble(fileScope());
 
   /** Sends one request and returns its access-log entry. */
   async function entryOf(body: object, behaviour: Partial<StubBehaviour>, path = CHAT): Promise<SeenEntry> {
