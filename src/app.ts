@@ -1,24 +1,21 @@
 /** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type Clock, systemClock } from './core/clock.ts';
-import { mintDecisionId } from './core/ids.ts';
+import { listenAll } from './app/listeners.ts';
+import { recover } from './app/recovery.ts';
+import { lastEntries } from './app/stop.ts';
+import { sweep } from './app/sweep.ts';
+import { anomaliesOf, crossingLog } from './app/watch.ts';
+import { systemClock } from './core/clock.ts';
 import { Decider } from './decision/check.ts';
-import { amountText } from './decision/words.ts';
-import { ACCESS_LOG, serveAccessLog } from './envoy/access-log-service.ts';
-import { AUTHORIZATION, serveCheck } from './envoy/check-service.ts';
+import { ACCESS_LOG } from './envoy/access-log-service.ts';
+import { AUTHORIZATION } from './envoy/check-service.ts';
 import { Health } from './envoy/health.ts';
-import { type Listener, listen } from './envoy/transport.ts';
 import { CredentialIdentifier } from './identity/identify.ts';
 import { fetchKeySet } from './identity/key-fetch.ts';
 import { peppersOf } from './identity/peppers.ts';
 import { TokenProver } from './identity/token-prover.ts';
-import { holdToFields } from './ledger/fields.ts';
-import type { Recovered } from './ledger/ledger.ts';
-import { openSqliteLedger, type SqliteLedger } from './ledger/sqlite-ledger.ts';
-import { ownerOf, unitOf } from './limits/counter.ts';
+import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
-import type { Crossing } from './limits/store.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
 import type { Endpoint } from './policy/endpoint.ts';
@@ -31,16 +28,6 @@ import { EventLog } from './telemetry/log.ts';
 const SWEEP_MS = 1_000;
 /** How long the end waits for calls that are under way, before what is left is cut. */
 const DRAIN_MS = 5_000;
-/** Five flushes of the sample's Envoy without an entry: nothing that ended is left. Entries that go on coming: 3 s at most. */
-const LAST_QUIET_MS = 500;
-const LAST_MS = 3_000;
-const LAST_POLL_MS = 20;
-/** One line each, unless a limit that renews each second warns for thousands of callers. */
-const CROSSINGS_PER_MINUTE = 1_000;
-/** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
-const CHECK_EXTRA_BYTES = 1024 * 1024;
-/** An access-log message holds one batch; Envoy's buffer is 1 MiB in the sample. */
-const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface AppOptions {
   readonly policy: Policy;
@@ -89,7 +76,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const prices = new Map<string, PriceTables>([[policy.priceVersion, policy.prices]]);
     await ledger.keepPrices(policy.priceVersion, policy.prices);
     const recovered = await recover({ ledger, prices, sinceMs: clock.nowMs() - settings.settleWithinMs });
-    const crossed = crossingLog(log, { clock, policy });
+    const crossed = crossingLog(log, { clock, policy: () => policy });
     for (const crossing of store.restore(restoredOf(recovered))) crossed(crossing);
     const meter = new Meter({
       store,
@@ -116,7 +103,16 @@ export async function startApp(options: AppOptions): Promise<App> {
       expiryGraceMs: settings.expiryGraceMs,
     });
     const health = new Health([AUTHORIZATION, ACCESS_LOG]);
-    const [check, accessLog] = await listenAll(options, { decider, meter, ledger, health, events, clock });
+    const [check, accessLog] = await listenAll({
+      policy: () => policy,
+      settings,
+      decider,
+      meter,
+      ledger,
+      health,
+      events,
+      clock,
+    });
     const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
     const sweeper = setInterval(() => {
       void sweep(meter, clock, events);
@@ -143,131 +139,6 @@ export async function startApp(options: AppOptions): Promise<App> {
   } catch (error) {
     await ledger.close();
     throw error;
-  }
-}
-
-/** Counters and reservations as they stand in the ledger, and the prices of every version that an open hold may still be priced by. */
-async function recover({
-  ledger,
-  prices,
-  sinceMs,
-}: {
-  ledger: SqliteLedger;
-  prices: Map<string, PriceTables>;
-  sinceMs: number;
-}): Promise<Recovered> {
-  const recovered = await ledger.recover(sinceMs);
-  for (const { hold } of recovered.holds) {
-    if (prices.has(hold.priceVersion)) continue;
-    const tables = (await ledger.prices(hold.priceVersion)) as PriceTables | undefined;
-    if (tables !== undefined) prices.set(hold.priceVersion, tables);
-  }
-  return recovered;
-}
-
-interface Parts {
-  readonly decider: Decider;
-  readonly meter: Meter;
-  readonly ledger: SqliteLedger;
-  readonly health: Health;
-  readonly events: EventLog;
-  readonly clock: Clock;
-}
-
-/** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
-async function listenAll(
-  { policy, settings }: AppOptions,
-  parts: Parts,
-): Promise<readonly [check: Listener, accessLog: Listener]> {
-  const { decider, meter, ledger, health, events, clock } = parts;
-  const check = serveCheck({
-    decide: (call) => decider.decide(call),
-    withdraw: (hold) => void meter.withdraw(hold),
-    holdToFields,
-    clock,
-    random: Math.random,
-    mintId: () => mintDecisionId(ledger.id, clock.nowMs()),
-    policyVersion: () => policy.version,
-    onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
-  });
-  const accessLog = serveAccessLog({
-    take: (entries) => meter.takeAll(entries),
-    onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
-  });
-  const bodyMax = Math.max(0, ...[...policy.routes.values()].map((route) => route.bodyMaxBytes));
-  const first = await listen({
-    endpoint: settings.listen.check,
-    methods: [check, health.check, health.watch],
-    receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
-    deadlineMs: settings.deadlineMs,
-    clock,
-  });
-  try {
-    const second = await listen({
-      endpoint: settings.listen.accessLog,
-      methods: [accessLog, health.check, health.watch],
-      receiveBytesMax: ACCESS_LOG_BYTES_MAX,
-      rotate: false,
-      clock,
-    });
-    return [first, second];
-  } catch (error) {
-    await first.close({ deadlineMs: 0 });
-    throw error;
-  }
-}
-
-/**
- * Waits for the entries of calls that have just ended, which Envoy sends with its next flush: until nothing is open, or none
- * has come for `LAST_QUIET_MS`. Streams that go on longer are settled by the process that comes after.
- */
-async function lastEntries(meter: Meter): Promise<void> {
-  let before = meter.counts().open;
-  for (let waited = 0, quiet = 0; waited < LAST_MS && quiet < LAST_QUIET_MS; waited += LAST_POLL_MS) {
-    if (before === 0) return;
-    await delay(LAST_POLL_MS);
-    const { open } = meter.counts();
-    quiet = open === before ? quiet + LAST_POLL_MS : 0;
-    before = open;
-  }
-}
-
-/** Logs each threshold of a limit that was crossed, in words for who set it. */
-function crossingLog(
-  log: Logger,
-  { clock, policy }: { readonly clock: Clock; readonly policy: Policy },
-): (crossing: Crossing) => void {
-  const events = new EventLog(log, clock, { perMinute: CROSSINGS_PER_MINUTE });
-  return ({ counter, limit, threshold, spent }) => {
-    const unit = unitOf(counter) ?? 'requests';
-    const [at, now] = [threshold, spent].map((amount) => amountText(amount, unit, policy));
-    events.write('warn', 'limit_threshold', { limit, account: ownerOf(counter), threshold: at, spent: now, counter });
-  };
-}
-
-/** What finance or the operator must see: all of it is 0 where everything is well. */
-function anomaliesOf(meter: Meter, ledger: SqliteLedger): Record<string, number> {
-  const { orphans, faulty, differing, unsettled, evicted, storeFailed } = meter.counts();
-  const { turnedAway, lost, rejected, conflicts } = ledger.counts();
-  return {
-    orphans,
-    usage_faulty: faulty,
-    hold_differs: differing,
-    counters_unsettled: unsettled,
-    holds_evicted: evicted,
-    store_failed: storeFailed,
-    rows_turned_away: turnedAway,
-    ends_lost: lost,
-    rows_rejected: rejected,
-    conflicts,
-  };
-}
-
-async function sweep(meter: Meter, clock: Clock, events: EventLog): Promise<void> {
-  try {
-    await meter.sweep(clock.nowMs());
-  } catch (cause) {
-    events.write('error', 'sweep_failed', { cause });
   }
 }
 

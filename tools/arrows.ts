@@ -47,7 +47,7 @@ const LINES_MAX = 300;
 const TEST_LINES_MAX = 500;
 
 /** Where the wall clock may be read: the clock itself, the composition root, and commands that run once and end. */
-const CLOCK_FILES = [/^src\/core\/clock\.ts$/, /^src\/app\.ts$/, /^src\/cli\//];
+const CLOCK_FILES = [/^src\/core\/clock\.ts$/, /^src\/app\.ts$/, /^src\/app\//, /^src\/cli\//];
 const CLOCK_READS = /\bDate\.now\(|\bnew Date\(\)|\bTemporal\.Now\b/;
 
 interface Import {

@@ -1,0 +1,70 @@
+import type { Clock } from '../core/clock.ts';
+import { mintDecisionId } from '../core/ids.ts';
+import type { Decider } from '../decision/check.ts';
+import { serveAccessLog } from '../envoy/access-log-service.ts';
+import { serveCheck } from '../envoy/check-service.ts';
+import type { Health } from '../envoy/health.ts';
+import { type Listener, listen } from '../envoy/transport.ts';
+import { holdToFields } from '../ledger/fields.ts';
+import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
+import type { Meter } from '../metering/meter.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Settings } from '../policy/settings.ts';
+import type { EventLog } from '../telemetry/log.ts';
+
+/** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
+const CHECK_EXTRA_BYTES = 1024 * 1024;
+/** An access-log message holds one batch; Envoy's buffer is 1 MiB in the sample. */
+const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What the servers of Envoy's protocols stand on. */
+export interface Parts {
+  policy(): Policy;
+  readonly settings: Settings;
+  readonly decider: Decider;
+  readonly meter: Meter;
+  readonly ledger: SqliteLedger;
+  readonly health: Health;
+  readonly events: EventLog;
+  readonly clock: Clock;
+}
+
+/** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
+export async function listenAll(parts: Parts): Promise<readonly [check: Listener, accessLog: Listener]> {
+  const { policy, settings, decider, meter, ledger, health, events, clock } = parts;
+  const check = serveCheck({
+    decide: (call) => decider.decide(call),
+    withdraw: (hold) => void meter.withdraw(hold),
+    holdToFields,
+    clock,
+    random: Math.random,
+    mintId: () => mintDecisionId(ledger.id, clock.nowMs()),
+    policyVersion: () => policy().version,
+    onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
+  });
+  const accessLog = serveAccessLog({
+    take: (entries) => meter.takeAll(entries),
+    onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
+  });
+  const bodyMax = Math.max(0, ...[...policy().routes.values()].map((route) => route.bodyMaxBytes));
+  const first = await listen({
+    endpoint: settings.listen.check,
+    methods: [check, health.check, health.watch],
+    receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
+    deadlineMs: settings.deadlineMs,
+    clock,
+  });
+  try {
+    const second = await listen({
+      endpoint: settings.listen.accessLog,
+      methods: [accessLog, health.check, health.watch],
+      receiveBytesMax: ACCESS_LOG_BYTES_MAX,
+      rotate: false,
+      clock,
+    });
+    return [first, second];
+  } catch (error) {
+    await first.close({ deadlineMs: 0 });
+    throw error;
+  }
+}
