@@ -1,5 +1,6 @@
 /** Codes of failures (not of denials: those are values, see reasons.ts). Switched on; the text is for people. */
 export type ErrorCode =
+  | 'audit_unavailable'
   | 'bundle_invalid'
   | 'ledger_locked'
   | 'ledger_unavailable'
