@@ -1,6 +1,7 @@
 /** JSON Web Key Sets (RFC 7517): the public keys of an issuer, of which only those that may verify its tokens are kept. */
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import type { Signature } from '../policy/issuer.ts';
+import { hasRocaFingerprint } from './roca.ts';
 import { strictObject } from './strict-json.ts';
 
 /** Keys of one set; more are no set of signing keys. */
@@ -65,8 +66,8 @@ export interface ReadKeySet {
 }
 
 /**
- * Reads a set for an issuer that signs with `algorithms`. Symmetric and private keys, RSA below 2048 bits, keys that cannot
- * be imported, and two of one type under one `kid` are dropped. Undefined: no key set, more than 100 keys, or none left.
+ * Reads a set for an issuer that signs with `algorithms`. Symmetric and private keys, weak RSA keys, keys that
+ * cannot be imported, and two of one type under one `kid` are dropped. Undefined: no key set, more than 100 keys, or none left.
  */
 export async function readKeySet(bytes: Uint8Array, algorithms: readonly Signature[]): Promise<ReadKeySet | undefined> {
   const entries = strictObject(bytes)?.['keys'];
@@ -114,17 +115,18 @@ async function importKey({ kty, crv, x, y, n, e }: Jwk, algorithm: Signature): P
   try {
     const key = await importJWK(open as JWK, algorithm);
     if (key instanceof Uint8Array) return 'symmetric';
-    return kty === 'RSA' ? (weaknessOf(key) ?? key) : key;
+    return kty === 'RSA' ? (weaknessOf(key, String(n)) ?? key) : key;
   } catch {
     return 'cannot be imported';
   }
 }
 
-function weaknessOf({ algorithm }: CryptoKey): string | undefined {
+function weaknessOf({ algorithm }: CryptoKey, modulus: string): string | undefined {
   const { modulusLength: bits, publicExponent } = algorithm as RsaAlgorithm;
   if (bits < RSA_BITS.min || bits > RSA_BITS.max) {
     return `expected RSA of ${RSA_BITS.min} to ${RSA_BITS.max} bits, found ${bits}`;
   }
+  if (hasRocaFingerprint(Buffer.from(modulus, 'base64url'))) return 'the RSA modulus can be factored (ROCA)';
   // With e = 1 a signature is the padded message itself.
   return publicExponent.length === 1 && publicExponent[0]! < 3 ? 'the RSA exponent is 1' : undefined;
 }
