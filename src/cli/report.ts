@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { TollgateError } from '../core/errors.ts';
 import { FORMATS, type Format, renderReport } from '../ledger/render.ts';
+import { renderWouldRefuse } from '../ledger/render-would-refuse.ts';
 import type { Report } from '../ledger/report.ts';
 import { type ReportQuery, readDays, readDimensions } from '../ledger/report-query.ts';
 import { isAccountPath } from '../policy/forms.ts';
@@ -15,6 +16,7 @@ interface ReportOptions extends LedgerOptions {
   readonly format: Format;
   readonly json?: boolean;
   readonly refusals?: boolean;
+  readonly wouldRefuse?: boolean;
 }
 
 /** `tollgate report`: who used what, what they pay, what it cost. Reads the ledger alone, also while `serve` writes it. */
@@ -33,6 +35,12 @@ export function reportCommand(): Command {
     .option('--zone <name>', 'time zone of days', 'UTC')
     .option('--account <path>', 'this account and all below it')
     .option('--refusals', 'count refused requests as well; with `--format csv` instead')
+    .addOption(
+      new Option(
+        '--would-refuse',
+        'instead: what rules, limits and a bundle that are only observed would have refused',
+      ).conflicts(['refusals', 'by']),
+    )
     .addOption(new Option('--format <format>', 'how it is printed').choices(FORMATS).default('table'))
     .addOption(new Option('--json', 'the same as `--format json`').conflicts('format'))
     .addHelpText(
@@ -42,8 +50,9 @@ A meter is a token class; \`reasoning\` tokens lie inside \`output\`. Every view
 A request that used several meters stands in several rows of them, and once in the total.
 Exit codes: 0 done, 1 the ledger cannot be read, 2 wrong usage.
 
-Example:
-  $ tollgate report --config ./bundle --by account,model,meter --from 2026-01-01 --to 2026-01-31`,
+Examples:
+  $ tollgate report --config ./bundle --by account,model,meter --from 2026-01-01 --to 2026-01-31
+  $ tollgate report --config ./bundle --would-refuse --account acme`,
     )
     .action(async (options: ReportOptions) => {
       process.stdout.write(await runReport(options));
@@ -59,6 +68,10 @@ async function runReport(options: ReportOptions): Promise<string> {
   };
   const format = options.json === true ? 'json' : options.format;
   return readLedger(options, (reader) => {
+    if (options.wouldRefuse === true) {
+      if (format === 'csv') throw new TollgateError('usage', '`--would-refuse` prints `table` or `json`; got `csv`');
+      return renderWouldRefuse(reader.wouldRefuse(query), { format });
+    }
     const report: Report = reader.report(query);
     const refusals = options.refusals === true ? reader.refusals(query) : undefined;
     return renderReport(report, { format, refusals });

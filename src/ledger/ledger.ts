@@ -1,5 +1,6 @@
 /** The port of the ledger: the append-only book that finance reads. Semantics: docs/money.md. */
 import type { Meter } from '../core/units.ts';
+import type { Difference } from './difference.ts';
 import type { Hold, Refusal } from './hold.ts';
 
 /**
@@ -102,6 +103,8 @@ export interface Ledger {
   /** Appends or folds a refusal; answers the decision id of the row that stands for it. */
   refuse(refusal: Refusal): string;
   orphan(orphan: Orphan): void;
+  /** Appends what an observed bundle would have decided. The same interval and answers once more change nothing. */
+  differ(difference: Difference): void;
   /** Keeps a price table under its version, forever. Resolves when committed. */
   keepPrices(version: string, tables: unknown): Promise<void>;
   prices(version: string): Promise<unknown>;

@@ -10,6 +10,7 @@ import { type RefusalRow, type Report, refusalsOf, reportOf } from './report.ts'
 import type { ReportQuery } from './report-query.ts';
 import { decodeHold, decodeRefusal } from './row.ts';
 import { bookLineOf, checkVersion, ledgerIdOf } from './schema.ts';
+import { type WouldRefuse, wouldRefuseOf } from './would-refuse.ts';
 
 /** One end as it was booked; its lines and its hold stand beside it. */
 export type BookedEnd = Omit<End, 'decisionId' | 'hold' | 'lines'>;
@@ -70,6 +71,10 @@ export class LedgerReader {
 
   refusals(query: ReportQuery): readonly RefusalRow[] {
     return this.#snapshot(() => refusalsOf(this.#db, query));
+  }
+
+  wouldRefuse(query: ReportQuery): WouldRefuse {
+    return this.#snapshot(() => wouldRefuseOf(this.#db, query));
   }
 
   /** `graceMs`: see OPEN_GRACE_MS. */

@@ -145,7 +145,8 @@ function requestsSql(query: ReportQuery, where: string): string {
     WHERE ${where} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8`;
 }
 
-function filterOf(query: ReportQuery): { where: string; values: readonly SQLInputValue[] } {
+/** The condition on `h`, a table with `decided_at_ms` and `account`, and its values: of the query's days and account. */
+export function filterOf(query: ReportQuery): { where: string; values: readonly SQLInputValue[] } {
   const parts = ['1'];
   const values: SQLInputValue[] = [];
   if (query.fromMs !== undefined) {
@@ -163,7 +164,12 @@ function filterOf(query: ReportQuery): { where: string; values: readonly SQLInpu
   return { where: parts.join(' AND '), values };
 }
 
-function rowsOf(db: DatabaseSync, sql: string, values: readonly SQLInputValue[]): Iterable<Record<string, unknown>> {
+/** Rows as they are read, integers as BigInts. */
+export function rowsOf(
+  db: DatabaseSync,
+  sql: string,
+  values: readonly SQLInputValue[],
+): Iterable<Record<string, unknown>> {
   const statement = db.prepare(sql);
   statement.setReadBigInts(true);
   return statement.iterate(...values);

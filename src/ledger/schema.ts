@@ -11,7 +11,7 @@ const APPLICATION_ID = 0x544f4c4c;
 /**
  * One script per version, never changed once released; the file's `user_version` says how many have run.
  *
- * `holds`, `ends`, `lines`, `refusals`, `conflicts`, `orphans` and `prices` are the book: append-only, but for the counts of
+ * `holds`, `ends`, `lines`, `refusals`, `conflicts`, `orphans`, `differences` and `prices` are the book: append-only, but for the counts of
  * folded or repeated rows. `open` and `counters` are projections that a restart needs. Money is in smallest units. `row`
  * columns are texts of row.ts; what people ask by stands in columns of its own. `written_by`: `hold`, or `end` where the
  * hold was lost and came with an end.
@@ -112,6 +112,29 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE TABLE prices (version TEXT PRIMARY KEY, tables TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE counters (counter TEXT PRIMARY KEY, state TEXT NOT NULL, drop_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE differences (
+    seq INTEGER PRIMARY KEY,
+    since_ms INTEGER NOT NULL,
+    policy_version TEXT NOT NULL,
+    observed_version TEXT NOT NULL,
+    account TEXT NOT NULL,
+    route TEXT NOT NULL,
+    requested_model TEXT NOT NULL,
+    was_outcome TEXT NOT NULL,
+    was_reason TEXT NOT NULL,
+    was_limit TEXT NOT NULL,
+    was_model TEXT NOT NULL,
+    would_outcome TEXT NOT NULL,
+    would_reason TEXT NOT NULL,
+    would_limit TEXT NOT NULL,
+    would_model TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    example TEXT NOT NULL,
+    UNIQUE (since_ms, policy_version, observed_version, account, route, requested_model, was_outcome, was_reason, was_limit,
+      was_model, would_outcome, would_reason, would_limit, would_model)
+  ) STRICT;
   `,
 ];
 

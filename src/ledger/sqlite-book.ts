@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
 import { amountsText, type BookLine, book } from './booking.ts';
+import type { Difference } from './difference.ts';
 import type { Hold } from './hold.ts';
 import type { CounterRow, Orphan } from './ledger.ts';
 import { decodeEnd, decodeHold, decodeOrphan, decodeRefusal, ENTRY_CHARS_MAX, type EndRow, encodeHold } from './row.ts';
@@ -166,6 +167,9 @@ export class SqliteBook {
       }
       case 'o':
         this.#orphan(decodeOrphan(text));
+        break;
+      case 'd':
+        this.#difference(JSON.parse(text) as Difference);
     }
   }
 
@@ -258,6 +262,13 @@ export class SqliteBook {
       refusal.limit ?? null,
       text,
     );
+  }
+
+  #difference({ was, would, ...of }: Difference): void {
+    const { sinceMs, policyVersion, observedVersion, account, route, requestedModel, count, example } = of;
+    const versions = [policyVersion, observedVersion];
+    const verdicts = [was, would].flatMap(({ outcome, reason, limit, model }) => [outcome, reason, limit, model]);
+    this.#sql.difference.run(sinceMs, ...versions, account, route, requestedModel, ...verdicts, count, example);
   }
 
   #orphan(orphan: Orphan): void {

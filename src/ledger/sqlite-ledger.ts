@@ -1,5 +1,6 @@
 /** The ledger on node:sqlite: the embedded default, one process, one file. */
 import { TollgateError } from '../core/errors.ts';
+import type { Difference } from './difference.ts';
 import { Folding } from './folding.ts';
 import type { Hold, Refusal } from './hold.ts';
 import type { CounterRow, End, Ledger, LedgerCounts, Orphan, Recovered } from './ledger.ts';
@@ -34,7 +35,7 @@ export interface SqliteLedgerOptions {
 export interface SqliteLedgerCounts extends LedgerCounts {
   /** Holds and refusals that were not taken because the queue was full. */
   readonly turnedAway: number;
-  /** Ends and orphans lost because the queue was full four times over: their holds expire with their estimates. */
+  /** Ends, orphans and differences lost because the queue was full four times over: their holds expire with their estimates. */
   readonly lost: number;
   /** Rows that could not be booked, listed as orphans. 0, or we have a defect. */
   readonly rejected: number;
@@ -138,12 +139,11 @@ export class SqliteLedger implements Ledger {
   }
 
   orphan(orphan: Orphan): void {
-    if (this.#closed || this.#queue.rows >= this.#queueMax) {
-      this.#tally.lost += 1;
-      return;
-    }
-    this.#queue.push('o', encodeOrphan(orphan));
-    this.#arm();
+    this.#append('o', () => encodeOrphan(orphan));
+  }
+
+  differ(difference: Difference): void {
+    this.#append('d', () => JSON.stringify(difference));
   }
 
   async keepPrices(version: string, tables: unknown): Promise<void> {
@@ -206,6 +206,16 @@ export class SqliteLedger implements Ledger {
     if (!this.#closed && this.#queue.rows < this.#queueMax) return true;
     this.#tally.turnedAway += 1;
     return false;
+  }
+
+  /** A row that no decision waits for: lost, and counted, where the queue is full. */
+  #append(kind: 'o' | 'd', text: () => string): void {
+    if (this.#closed || this.#queue.rows >= this.#queueMax) {
+      this.#tally.lost += 1;
+      return;
+    }
+    this.#queue.push(kind, text());
+    this.#arm();
   }
 
   #takeFolds(): void {

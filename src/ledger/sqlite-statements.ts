@@ -43,6 +43,11 @@ export function statements(db: DatabaseSync) {
       `INSERT INTO orphans (decision_id, why, at_ms, entry, times) VALUES (?, ?, ?, ?, 1)
        ON CONFLICT (decision_id, why) DO UPDATE SET times = times + 1`,
     ),
+    difference: prepare(
+      `INSERT INTO differences (since_ms, policy_version, observed_version, account, route, requested_model, was_outcome,
+         was_reason, was_limit, was_model, would_outcome, would_reason, would_limit, would_model, count, example)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    ),
     keepPrices: prepare('INSERT INTO prices (version, tables) VALUES (?, ?) ON CONFLICT (version) DO NOTHING'),
     prices: prepare('SELECT tables FROM prices WHERE version = ?'),
     counter: prepare(

@@ -1,8 +1,11 @@
 /** What the main thread and the writer's thread say to each other. Plain data, cloned by postMessage. */
 import type { ErrorCode } from '../core/errors.ts';
 
-/** What a row is: hold, end, refusal, count of a folded refusal, orphan. Texts of row.ts; a count is `[decision id, count]`. */
-export type RowKind = 'h' | 'e' | 'r' | 'f' | 'o';
+/**
+ * What a row is: hold, end, refusal, count of a folded refusal, orphan, difference. Texts of row.ts; a count is
+ * `[decision id, count]`, a difference is the JSON of difference.ts.
+ */
+export type RowKind = 'h' | 'e' | 'r' | 'f' | 'o' | 'd';
 
 /** One transaction: rows in order, one letter of `kinds` each, then counter states as JSON `[counter, state, dropAtMs][]`. */
 export interface Batch {

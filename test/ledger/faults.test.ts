@@ -119,7 +119,7 @@ test('what is not a ledger is left alone', async (t) => {
   const BAD: readonly [file: string, words: RegExp][] = [
     [text, /cannot be (opened|read)/],
     [foreign, /is a database, but not a tollgate ledger$/],
-    [newer, /has version `99`, this tollgate knows up to `1`/],
+    [newer, /has version `99`, this tollgate knows up to `2`/],
     [folder, /cannot be (opened|read)/],
     [join(text, 'below.db'), /cannot be used|there is no ledger/],
   ];
