@@ -122,7 +122,7 @@ total                              2            0.000625  0.000500  0.000125  US
     for (const name of ['report', 'census']) {
       const { code, stdout } = await run(name, '--help');
       assert.equal(code, 0);
-      assert.match(stdout, /Example:\n {2}\$ tollgate/);
+      assert.match(stdout, /Examples?:\n {2}\$ tollgate/);
     }
   });
 });
