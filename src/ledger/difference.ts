@@ -29,8 +29,3 @@ export interface Difference {
   /** A decision id of one of them, for `explain`. */
   readonly example: string;
 }
-
-/** Whether a caller would have noticed. */
-export function isDifferent({ was, would }: Pick<Difference, 'was' | 'would'>): boolean {
-  return was.outcome !== would.outcome || was.reason !== would.reason || was.model !== would.model;
-}

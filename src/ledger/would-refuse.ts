@@ -61,7 +61,7 @@ function comparedSql(where: string): string {
   return `SELECT sum(count) AS compared FROM ${COMPARED} WHERE ${where}`;
 }
 
-/** As `isDifferent` of difference.ts. */
+/** Only what a caller would have noticed: another outcome, reason or model, not which limit stood behind it. */
 function differencesSql(where: string): string {
   return `SELECT observed_version, account, route, requested_model, was_outcome, was_reason, was_limit, was_model,
       would_outcome, would_reason, would_limit, would_model, sum(count) AS requests, max(example) AS example

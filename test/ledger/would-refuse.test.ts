@@ -68,7 +68,8 @@ test('differences add up over intervals, equal answers are what was compared, an
   for (let times = 0; times < 3; times += 1) {
     ledger.differ(differenceOf());
     ledger.differ(later);
-    ledger.differ(differenceOf({ would: ALLOWED, count: 90 }));
+    ledger.differ(differenceOf({ would: ALLOWED, count: 80 }));
+    ledger.differ(differenceOf({ would: { ...ALLOWED, limit: 'team-tokens' }, count: 10 }));
   }
   const { compared, differing, differences } = await read();
   assert.deepEqual({ compared, differing }, { compared: 97n, differing: 7n });
