@@ -35,6 +35,11 @@ export function bodyOf({ path, headers, body, partialBody }: Call, route: Route)
   return facts;
 }
 
+/** The model that the path of a route without metering names; undefined: it names none, or the body's facts have it. */
+export function namedOf({ path }: Call, route: Route): string | undefined {
+  return route.metered ? undefined : targetOf(path, route)?.model;
+}
+
 /** How a stream is made to report what this route wants to know. */
 function usageWanted({ usageEdit }: BodyFacts, dialectName: string): string {
   if (usageEdit !== undefined) return '`stream_options.include_usage` must be `true` on this route';

@@ -7,7 +7,7 @@ import { type IdentityRefusal, isRefusal, type Principal } from '../identity/pri
 import type { Hold, Refusal } from '../ledger/hold.ts';
 import type { LimitStore, ReserveAnswer } from '../limits/store.ts';
 import type { Policy, Route } from '../policy/policy.ts';
-import { bodyOf } from './body.ts';
+import { bodyOf, namedOf } from './body.ts';
 import type { Call } from './call.ts';
 import { claimsOf, classesOf } from './claims.ts';
 import { concludeAdmitted, concludeRefused, editsOf, servedPath, shownStepLimit } from './conclude.ts';
@@ -29,7 +29,7 @@ import {
 import { plan } from './plan.ts';
 import type { Question } from './question.ts';
 import { hasQueryCredential, routeOf } from './route.ts';
-import { factsOf, type Subject } from './subject.ts';
+import { factsOf, type Subject, saidOf } from './subject.ts';
 import { type Template, template } from './template.ts';
 
 /** What a decider stands on. */
@@ -99,21 +99,23 @@ export class Decider {
     if ('reason' in classes) return this.#denyUnread(who, classes);
     const facts = bodyOf(call, route);
     if (facts !== undefined && 'reason' in facts) return this.#denyUnread(who, facts);
-    const subject = this.#subject(who, { classes, run: claims.run, facts });
+    const named = namedOf(call, route);
+    const subject = this.#subject(who, { classes, run: claims.run, facts, named });
     const needsRun = classes.find((name) => policy.runs.requiredFor.has(name));
     if (needsRun !== undefined && claims.run === undefined && route.metered) {
       const message = `class \`${needsRun}\` needs the header \`tollgate-run\``;
       return this.#denyKnown(subject, { reason: 'run_required', message });
     }
     const { refuseDowngrade } = claims;
-    const offered = template({ policy, account, principal, route, classes, said: facts?.model, refuseDowngrade });
+    const said = saidOf(subject);
+    const offered = template({ policy, account, principal, route, classes, said, refuseDowngrade });
     if ('reason' in offered) return this.#denyKnown(subject, offered);
     const planned = plan(subject, offered);
     if ('reason' in planned) return this.#denyKnown(subject, planned);
     return this.#reserve({ call, subject, offered, planned, moved: false, expired: false });
   }
 
-  #subject(who: Caller, asked: Pick<Subject, 'classes' | 'run' | 'facts'>): Subject {
+  #subject(who: Caller, asked: Pick<Subject, 'classes' | 'run' | 'facts' | 'named'>): Subject {
     const { clock, ledgerId, expiryGraceMs } = this.#ports;
     const decidedAtMs = clock.nowMs();
     return {
@@ -126,6 +128,7 @@ export class Decider {
       classes: asked.classes,
       run: asked.run,
       facts: asked.facts,
+      named: asked.named,
       expiryGraceMs,
     };
   }
@@ -218,7 +221,7 @@ export class Decider {
       waitMs: denial.waitMs,
     });
     const { customer } = subject.account;
-    return denyOf(denial, { ...subject, customer, requestedModel: subject.facts?.model, decisionId });
+    return denyOf(denial, { ...subject, customer, requestedModel: saidOf(subject), decisionId });
   }
 
   /** The same of a call whose headers or body cannot be read. */

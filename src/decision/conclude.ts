@@ -3,13 +3,13 @@ import type { Edit } from '../dialects/dialect.ts';
 import { modelEdit, sortEdits } from '../dialects/edits.ts';
 import type { Hold, TracedCandidate } from '../ledger/hold.ts';
 import type { ReserveAnswer, Spend, SpendState } from '../limits/store.ts';
-import { pathOf } from '../policy/path-template.ts';
+import { fitsPath, pathOf } from '../policy/path-template.ts';
 import type { BoundLimit } from '../policy/policy.ts';
 import type { LimitStatus } from './decision.ts';
 import type { Denial } from './denial.ts';
 import { estimateTokens } from './estimate.ts';
 import type { Question, QuestionCandidate } from './question.ts';
-import { factsOf, type Subject } from './subject.ts';
+import { factsOf, type Subject, saidOf } from './subject.ts';
 import type { TemplateLine } from './template.ts';
 import { amountText, limitText, uncappedText, waitText } from './words.ts';
 
@@ -188,11 +188,16 @@ export function editsOf({ facts, route }: Subject, hold: Hold): readonly Edit[] 
 }
 
 /** The `:path` that names the served model, with the caller's query; undefined: the caller's own says it, or none does. */
-export function servedPath({ facts, route }: Subject, hold: Hold, target: string): string | undefined {
-  if (facts === undefined || route.template === undefined) return undefined;
-  if (hold.model === undefined || hold.model === facts.model) return undefined;
+export function servedPath(subject: Subject, hold: Hold, target: string): string | undefined {
+  const { route, policy } = subject;
+  const said = saidOf(subject);
+  if (route.template === undefined || said === undefined) return undefined;
+  const served = route.metered ? hold.model : policy.models.asked(said)?.name;
+  if (served === undefined || served === said) return undefined;
+  // A route without a dialect may list models whose names no path can hold: their other names stay as they came.
+  if (!route.metered && !fitsPath(served)) return undefined;
   const at = target.indexOf('?');
-  return pathOf(route.template, hold.model) + (at === -1 ? '' : target.slice(at));
+  return pathOf(route.template, served) + (at === -1 ? '' : target.slice(at));
 }
 
 const NO_EDITS: readonly Edit[] = Object.freeze([]);

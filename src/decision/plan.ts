@@ -55,7 +55,7 @@ function markerOf({ account }: Subject, run: string): string {
 
 function candidateOf(
   subject: Subject,
-  { model, lines, observed }: TemplateCandidate,
+  { model, counted, lines, observed }: TemplateCandidate,
   { amounts, validity }: { amounts: Amounts; validity: Validity },
 ): { spends: Spend[]; candidate: QuestionCandidate } {
   const { account, principal, classes, run, decidedAtMs } = subject;
@@ -65,7 +65,7 @@ function candidateOf(
     credential: principal.credential,
     actor: principal.actor,
     run: run === undefined ? undefined : markerOf(subject, run),
-    model: model?.name,
+    model: counted?.name,
   };
   const spends: Spend[] = [];
   const kept: TemplateLine[] = [];

@@ -16,8 +16,15 @@ export interface Subject {
   readonly run: string | undefined;
   /** Undefined on unmetered routes. */
   readonly facts: BodyFacts | undefined;
+  /** The model that the path of an unmetered route names, as the caller wrote it. */
+  readonly named?: string | undefined;
   /** Reservations expire `route.lastsMaxMs` and this after they are minted, ms. */
   readonly expiryGraceMs: number;
+}
+
+/** The model as the caller names it. Undefined: neither body nor path does. */
+export function saidOf({ facts, named }: Pick<Subject, 'facts' | 'named'>): string | undefined {
+  return facts === undefined ? named : facts.model;
 }
 
 /** The facts of a ledger row about this subject, copied so that the row needs no bundle to be read. */
@@ -40,7 +47,7 @@ export function factsOf(
     run: subject.run,
     route: route.name,
     dialect: route.dialect,
-    requestedModel: facts?.model,
+    requestedModel: saidOf(subject),
     stream: facts?.stream ?? false,
     plan: account.plan?.name,
     tags: account.tags,

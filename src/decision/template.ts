@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Enforce } from '../core/units.ts';
-import { type Barred, clearanceOf } from '../entitlement/clearance.ts';
+import { type Barred, clearanceOf, unknownModel } from '../entitlement/clearance.ts';
 import { type OfferedModel, offer } from '../entitlement/offer.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { AccountPolicy, BoundLimit, Limit, Model, Policy, Route } from '../policy/policy.ts';
@@ -17,6 +17,8 @@ export interface TemplateLine {
 /** One model that may be served, with the limits it must fit. `model` is undefined on unmetered routes. */
 export interface TemplateCandidate {
   readonly model: Model | undefined;
+  /** What limits of models count: `model`, or the one that the path of an unmetered route names. */
+  readonly counted: Model | undefined;
   readonly lines: readonly TemplateLine[];
   /** What would have barred it were it enforced: see entitlement's `Cleared`. */
   readonly observed: readonly string[];
@@ -33,7 +35,7 @@ export interface TemplateQuestion {
   readonly principal: Principal;
   readonly route: Route;
   readonly classes: readonly string[];
-  /** The model as the caller named it; undefined on unmetered routes. */
+  /** The model as the caller named it; undefined on unmetered routes whose path names none. */
   readonly said: string | undefined;
   readonly refuseDowngrade: boolean;
 }
@@ -60,12 +62,16 @@ export function template(question: TemplateQuestion): Template | Barred {
 }
 
 function make(question: TemplateQuestion): Template | Barred {
-  const { principal, said, refuseDowngrade } = question;
+  const { policy, principal, route, said, refuseDowngrade } = question;
   const asked = { ...question, credential: principal.credential, actor: principal.actor };
-  if (said === undefined) {
-    const clearance = clearanceOf(asked, undefined, undefined);
+  if (said === undefined || !route.metered) {
+    const named = said === undefined ? undefined : policy.models.asked(said);
+    if (said !== undefined && named === undefined) return { reason: 'model_unknown', message: unknownModel(said) };
+    const clearance = clearanceOf(asked, named, said);
     if ('reason' in clearance) return clearance;
-    return { candidates: [candidateOf(question, { model: undefined, step: undefined, ...clearance })] };
+    return {
+      candidates: [{ ...candidateOf(question, { model: named, step: undefined, ...clearance }), model: undefined }],
+    };
   }
   const offered = offer(asked, said);
   if ('reason' in offered) return offered;
@@ -74,7 +80,7 @@ function make(question: TemplateQuestion): Template | Barred {
   return { candidates: models.map((model) => candidateOf(question, model)) };
 }
 
-/** An offered model; without one on an unmetered route. */
+/** An offered model; on an unmetered route the one that its path names, if it does. */
 type Offered = Omit<OfferedModel, 'model'> & { readonly model: Model | undefined };
 
 function candidateOf(question: TemplateQuestion, { model, step, observed }: Offered): TemplateCandidate {
@@ -85,16 +91,16 @@ function candidateOf(question: TemplateQuestion, { model, step, observed }: Offe
     const percent = step?.when.find((condition) => condition.limit === limit.name)?.percent;
     lines.push({ bound, percent, observe: enforceOn(limit, question.route) === 'observe' });
   }
-  return { model, lines, observed };
+  return { model, counted: model, lines, observed };
 }
 
-/** Of routes, models and classes where it names them; on unmetered routes only what counts requests, of no model. */
+/** Of routes, models and classes where it names them; on unmetered routes only what counts requests. */
 function isAsked(limit: Limit, { route, classes }: TemplateQuestion, model: Model | undefined): boolean {
   if (enforceOn(limit, route) === 'off') return false;
   if (limit.routes !== undefined && !limit.routes.has(route.name)) return false;
   if (limit.classes !== undefined && !classes.some((name) => limit.classes?.has(name))) return false;
-  if (model === undefined) return limit.unit === 'requests' && limit.models === undefined;
-  return limit.models === undefined || limit.models.has(model.name);
+  if (!route.metered && limit.unit !== 'requests') return false;
+  return limit.models === undefined || (model !== undefined && limit.models.has(model.name));
 }
 
 /** A route's own word weakens the limits of the file it stands in, traffic.yaml, and no other's. */

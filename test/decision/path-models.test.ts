@@ -65,9 +65,72 @@ describe('a model in the path', () => {
     assert.equal(desk.deny({ path: AZURE('nobody'), ...body({}) }).reason, 'model_unknown');
   });
 
-  test('on a route that is not metered is not read, nor is its query', () => {
-    const allowed = desk.allow({ path: '/v1/models/whoever:countTokens?x=1', ...body({}) });
-    assert.deepEqual([allowed.hold.model, allowed.path], [undefined, undefined]);
+  test('on a route that is not metered is asked for, and neither priced nor served by', () => {
+    const { hold, path } = desk.allow({ path: '/v1/models/large:countTokens?x=1', ...body({}) });
+    assert.deepEqual([hold.requestedModel, hold.model, path], ['large', undefined, undefined]);
+    assert.deepEqual([hold.estimate.charge, hold.estimate.inputTokens, hold.provider], [0, 0, undefined]);
+  });
+
+  test('by another name is spelled out there, too', () => {
+    const { hold, path } = desk.allow({ path: '/v1/models/large-latest:countTokens?x=1', ...body({}) });
+    assert.deepEqual(
+      [hold.requestedModel, hold.model, path],
+      ['large-latest', undefined, '/v1/models/large:countTokens?x=1'],
+    );
+  });
+});
+
+describe('access.yaml on routes that are not metered, for the model in the path', async () => {
+  const strict = await deskOf(fileScope(), {
+    routes: [
+      'count: {dialect: gemini, metered: false, match: {method: POST, path: "/v1/models/{model}:countTokens"}}',
+      'card: {metered: false, match: {method: GET, path: "/v1/cards/{model}"}}',
+    ],
+    dialects: ['gemini'],
+    blocked: '{models: [tiny]}',
+    rules: [
+      '{name: no-vision, deny: {accounts: ["**"], models: ["*-vision"]}, reason: image models are not cleared}',
+      '{name: no-latest, deny: {accounts: [acme/pinned], models: ["*-latest"]}}',
+      '{name: some, allow: {accounts: [acme, acme/**], routes: [count, card], models: [large, claude, pic-vision]}}',
+    ],
+    entitlements: ['{routes: [chat], models: [small], classes: [interactive]}'],
+    trafficLimits: ['{name: counts, max: 2 requests per minute, models: [large], each: model}'],
+  });
+  const count = (model: string): Asked => ({ path: `/v1/models/${model}:countTokens`, ...body({}) });
+  const card = (model: string): Asked => ({ method: 'GET', path: `/v1/cards/${model}`, body: Buffer.alloc(0) });
+
+  const ROWS: readonly (readonly [n: number, asked: Asked, expected: string])[] = [
+    // The plan has neither route nor model: it is not asked.
+    [1, count('large'), 'allow'],
+    [2, count('large-latest'), 'allow'],
+    [3, card('large'), 'rate_limited'],
+    [4, count('nobody'), 'model_unknown'],
+    [5, card('nobody'), 'model_unknown'],
+    [6, count('__proto__'), 'model_unknown'],
+    [7, count('pic-vision'), 'model_denied'],
+    [8, card('pic-vision'), 'model_denied'],
+    [9, count('tiny'), 'model_denied'],
+    // No allow rule: it does not exist for this account, and its words are those of one that does not.
+    [10, count('small'), 'model_hidden'],
+    [11, card('small'), 'model_hidden'],
+    // Not of this API; a route without an API has none to hold it to.
+    [12, count('claude'), 'model_unknown'],
+    [13, card('claude'), 'allow'],
+  ];
+  for (const [n, asked, expected] of ROWS) {
+    test(`row ${n}: ${asked.path}: ${expected}`, () => {
+      const decision = strict.decide(asked);
+      assert.equal(decision.outcome === 'allow' ? 'allow' : decision.reason, expected);
+    });
+  }
+
+  test('a refusal says for which model, in the ledger, too', () => {
+    const denied = strict.deny(count('small'));
+    assert.equal(denied.message, strict.deny(count('smell')).message.replace('smell', 'small'));
+    assert.deepEqual(
+      strict.refusals.slice(-2).map(({ requestedModel }) => requestedModel),
+      ['small', 'smell'],
+    );
   });
 });
 
