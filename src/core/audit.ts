@@ -1,7 +1,9 @@
 /** The port of the audit: who changed what, or tried to. Every room may emit through it. */
 
+import { ADMIN_ROLES } from './admin-role.ts';
+
 /** `operator`: whoever runs a command on the machine. `system`: the process itself. `nobody`: could not be proved. */
-export const AUDIT_ROLES = ['security', 'finance', 'platform', 'viewer', 'operator', 'system', 'nobody'] as const;
+export const AUDIT_ROLES = [...ADMIN_ROLES, 'operator', 'system', 'nobody'] as const;
 export type AuditRole = (typeof AUDIT_ROLES)[number];
 
 /** Everything that leaves a record. A word once published is never renamed. */

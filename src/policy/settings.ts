@@ -1,16 +1,25 @@
 /** tollgate.yaml: how the process runs. Lies beside the bundle, judged by the same check, not part of its version. */
 
-import { stat } from 'node:fs/promises';
-import { isAbsolute, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { DAY_MS } from '../core/day.ts';
-import { systemCodeOf } from '../core/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/names.ts';
 import type { BundleFile } from './directory.ts';
 import { ENDPOINT, type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
 import { checked, duration } from './forms.ts';
 import { type Problems, show } from './problem.ts';
 import { parseDuration } from './quantity.ts';
+import { secretFileFault } from './secret-file.ts';
+import {
+  type AdminLint,
+  type AdminSettings,
+  adminOf,
+  adminSchema,
+  auditSchema,
+  lintAdmin,
+  listenAdmin,
+  listenAdminOf,
+} from './settings-admin.ts';
 import type { Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
@@ -22,7 +31,13 @@ export interface Settings {
     readonly check: Endpoint;
     /** Access log. Default 127.0.0.1:18081. */
     readonly accessLog: Endpoint;
+    /** Admin port. Default 127.0.0.1:18082; undefined: none. */
+    readonly admin: Endpoint | undefined;
   };
+  /** Who may use the admin port. Default: nobody, beyond health and metrics. */
+  readonly admin: AdminSettings;
+  /** SQLite file of audit records. Default `audit.db` beside the ledger. */
+  readonly audit: { readonly path: string };
   /** Plain ports beyond loopback were asked for. Default false. */
   readonly plainListen: boolean;
   /** SQLite file. Default `ledger.db` beside the bundle. */
@@ -54,9 +69,13 @@ const fileName = z.string().min(1).max(1024).describe('the path of a file');
 const bound = z.int().describe('a whole number');
 
 export const settingsSchema = z.strictObject({
-  listen: z.strictObject({ check: listen.optional(), access_log: listen.optional() }).optional(),
+  listen: z
+    .strictObject({ check: listen.optional(), access_log: listen.optional(), admin: listenAdmin.optional() })
+    .optional(),
   plain_listen: z.boolean().describe('`true` or `false`').optional(),
   ledger: z.strictObject({ path: fileName.optional() }).optional(),
+  admin: adminSchema.optional(),
+  audit: auditSchema.optional(),
   peppers: z
     .record(
       z
@@ -86,8 +105,6 @@ const ACCESS_LOG: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_081 };
 /** A pepper is 64 hex digits and at most one line feed. */
 const PEPPER_BYTES_MIN = 64;
 const PEPPER_BYTES_MAX = 65;
-/** Nothing for others, nothing but reading for the group: 0640 or stricter. */
-const SECRET_MODE_FORBIDDEN = 0o137;
 /** Settlement stays open this much longer than the longest call. */
 const SETTLE_MARGIN_MS = 600_000;
 
@@ -114,6 +131,7 @@ export async function compileSettings(
   lintListen(settings, source, problems);
   lintSettling(settings, needs, source, problems);
   await lintSecrets(settings, source, problems);
+  await lintAdmin(adminLintOf(settings), source, problems);
   return settings;
 }
 
@@ -125,13 +143,19 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
   };
   const ms = (text: string | undefined, presetMs: number) =>
     text === undefined ? presetMs : (parseDuration(text) ?? presetMs);
+  const ledger = below(data.ledger?.path ?? 'ledger.db');
   return Object.freeze({
     listen: Object.freeze({
       check: at(data.listen?.check, CHECK),
       accessLog: at(data.listen?.access_log, ACCESS_LOG),
+      admin: listenAdminOf(data.listen?.admin, below),
+    }),
+    admin: adminOf(data.admin, below),
+    audit: Object.freeze({
+      path: data.audit?.path === undefined ? join(dirname(ledger), 'audit.db') : below(data.audit.path),
     }),
     plainListen: data.plain_listen ?? false,
-    ledger: Object.freeze({ path: below(data.ledger?.path ?? 'ledger.db') }),
+    ledger: Object.freeze({ path: ledger }),
     peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
     deadlineMs: ms(data.deadline, 100),
     settleWithinMs: ms(data.settle_within, 25 * 60_000),
@@ -194,7 +218,8 @@ function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source:
 
 async function lintSecrets(settings: Settings, source: Source, problems: Problems): Promise<void> {
   for (const [version, file] of settings.peppers) {
-    const found = await secretFault(file);
+    const remedy = '`tollgate keys pepper FILE` makes one';
+    const found = await secretFileFault(file, { bytesMin: PEPPER_BYTES_MIN, bytesMax: PEPPER_BYTES_MAX, remedy });
     if (found === undefined) continue;
     problems.report('secret-file', source.at(['peppers', version]), {
       expected: 'a readable file of 64 hex digits with mode 0640 or stricter',
@@ -203,17 +228,6 @@ async function lintSecrets(settings: Settings, source: Source, problems: Problem
   }
 }
 
-async function secretFault(file: string): Promise<string | undefined> {
-  try {
-    const found = await stat(file);
-    if (!found.isFile()) return 'no file';
-    const { mode, size } = found;
-    if ((mode & SECRET_MODE_FORBIDDEN) !== 0) return `mode 0${(mode & 0o777).toString(8)}`;
-    return size < PEPPER_BYTES_MIN || size > PEPPER_BYTES_MAX ? `${size} bytes` : undefined;
-  } catch (cause) {
-    const code = systemCodeOf(cause) ?? 'unknown error';
-    return code === 'ENOENT'
-      ? 'no such file; `tollgate keys pepper FILE` makes one'
-      : `nothing that can be read (${code})`;
-  }
+function adminLintOf({ listen, admin, plainListen }: Settings): AdminLint {
+  return { listen: listen.admin, others: [listen.check, listen.accessLog], admin, plainListen, hasTls: false };
 }

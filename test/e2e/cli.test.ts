@@ -285,7 +285,7 @@ describe('commands on a known ledger', need, async () => {
 
 describe('serve, where it cannot', need, () => {
   if (need.skip !== false) return;
-  const NO_SOCKETS = `listen: {check: "127.0.0.1:0", access_log: "127.0.0.1:0"}\nledger: {path: ../ledger.db}\n`;
+  const NO_SOCKETS = `listen: {check: "127.0.0.1:0", access_log: "127.0.0.1:0", admin: "127.0.0.1:0"}\nledger: {path: ../ledger.db}\n`;
   const PEPPERS = 'peppers: {v1: ../pepper-v1}\n';
 
   async function bundleFor(t: Scoped): Promise<string> {

@@ -17,7 +17,10 @@ test('without a tollgate.yaml everything has its default', async (t) => {
     listen: {
       check: { kind: 'tcp', host: '127.0.0.1', port: 18_080 },
       accessLog: { kind: 'tcp', host: '127.0.0.1', port: 18_081 },
+      admin: { kind: 'tcp', host: '127.0.0.1', port: 18_082 },
     },
+    admin: { hosts: [], roles: new Map() },
+    audit: { path: join(dir, 'audit.db') },
     plainListen: false,
     ledger: { path: join(dir, 'ledger.db') },
     peppers: new Map(),
@@ -36,7 +39,8 @@ test('every key is read, paths are relative to the directory', async (t) => {
     files: {
       'pepper-v1': 'x'.repeat(64),
       'tollgate.yaml': [
-        'listen: {check: "unix:run/check.sock", access_log: "[::1]:0"}',
+        'listen: {check: "unix:run/check.sock", access_log: "[::1]:0", admin: "unix:run/admin.sock"}',
+        'admin: {hosts: [Tollgate.internal], roles: {security: {token: pepper-v1}}}',
         'ledger: {path: /var/lib/tollgate/ledger.db}',
         'peppers: {v1: pepper-v1}',
         'deadline: 250ms',
@@ -56,7 +60,13 @@ test('every key is read, paths are relative to the directory', async (t) => {
     listen: {
       check: { kind: 'unix', path: join(dir, 'run/check.sock') },
       accessLog: { kind: 'tcp', host: '::1', port: 0 },
+      admin: { kind: 'unix', path: join(dir, 'run/admin.sock') },
     },
+    admin: {
+      hosts: ['tollgate.internal'],
+      roles: new Map([['security', { token: join(dir, 'pepper-v1'), names: [] }]]),
+    },
+    audit: { path: '/var/lib/tollgate/audit.db' },
     plainListen: false,
     ledger: { path: '/var/lib/tollgate/ledger.db' },
     peppers: new Map([['v1', join(dir, 'pepper-v1')]]),

@@ -38,7 +38,7 @@ export async function startStack({ port }: { port: number }): Promise<Stack> {
   await cp(join(ROOT, 'envoy', 'bundle'), bundle, { recursive: true });
   await writeFile(
     join(bundle, 'tollgate.yaml'),
-    'listen: {check: "127.0.0.1:0", access_log: "127.0.0.1:0"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n',
+    'listen: {check: "127.0.0.1:0", access_log: "127.0.0.1:0", admin: "127.0.0.1:0"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n',
   );
   await runTollgate(['keys', 'pepper', join(dir, 'pepper-v1')]);
   const keys = await makeKeys(bundle);
