@@ -20,6 +20,7 @@ import {
   listenAdmin,
   listenAdminOf,
 } from './settings-admin.ts';
+import { lintTelemetry, type TelemetrySettings, telemetryOf, telemetrySchema } from './settings-telemetry.ts';
 import type { Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
@@ -44,7 +45,7 @@ export interface Settings {
   readonly ledger: { readonly path: string };
   /** Files of secrets that keys are digested under, by version; empty: no API key can be proved. */
   readonly peppers: ReadonlyMap<string, string>;
-  /** Longest a Check may take where Envoy gives no deadline. Default 100, 10–10000. */
+  /** Longest a Check may take, where Envoy's own deadline is not nearer. Default 200, 10–10000. */
   readonly deadlineMs: number;
   /** How long after its minting a decision may be settled. Default 1500000, at least every `lasts_max` + 600000. */
   readonly settleWithinMs: number;
@@ -58,6 +59,7 @@ export interface Settings {
   readonly commitMs: number;
   /** What is logged: this level and the louder ones. Default `info`. */
   readonly log: LogLevel;
+  readonly telemetry: TelemetrySettings;
 }
 
 const listen = checked(
@@ -96,6 +98,7 @@ export const settingsSchema = z.strictObject({
     .enum(LOG_LEVELS)
     .describe(`one of \`${LOG_LEVELS.join('`, `')}\``)
     .optional(),
+  telemetry: telemetrySchema.optional(),
 });
 type SettingsFile = z.infer<typeof settingsSchema>;
 
@@ -131,6 +134,7 @@ export async function compileSettings(
   lintListen(settings, source, problems);
   lintSettling(settings, needs, source, problems);
   await lintSecrets(settings, source, problems);
+  await lintTelemetry(settings.telemetry, { data: data.telemetry, source }, problems);
   await lintAdmin(adminLintOf(settings), source, problems);
   return settings;
 }
@@ -157,13 +161,14 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
     plainListen: data.plain_listen ?? false,
     ledger: Object.freeze({ path: ledger }),
     peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
-    deadlineMs: ms(data.deadline, 100),
+    deadlineMs: ms(data.deadline, 200),
     settleWithinMs: ms(data.settle_within, 25 * 60_000),
     expiryGraceMs: ms(data.expiry_grace, 60_000),
     countersMax: data.counters_max ?? 500_000,
     queueMax: data.queue_max ?? 100_000,
     commitMs: ms(data.commit, 5),
     log: data.log ?? 'info',
+    telemetry: telemetryOf(data.telemetry, dir),
   });
 }
 

@@ -24,13 +24,21 @@ test('without a tollgate.yaml everything has its default', async (t) => {
     plainListen: false,
     ledger: { path: join(dir, 'ledger.db') },
     peppers: new Map(),
-    deadlineMs: 100,
+    deadlineMs: 200,
     settleWithinMs: 1_500_000,
     expiryGraceMs: 60_000,
     countersMax: 500_000,
     queueMax: 100_000,
     commitMs: 5,
     log: 'info',
+    telemetry: {
+      otlp: undefined,
+      headersFile: undefined,
+      everyMs: 30_000,
+      timeoutMs: 5_000,
+      traces: 0,
+      accountsMax: 100,
+    },
   });
 });
 
@@ -50,6 +58,7 @@ test('every key is read, paths are relative to the directory', async (t) => {
         'queue_max: 5000',
         'commit: 2ms',
         'log: debug',
+        'telemetry: {otlp: "http://127.0.0.1:4318/", headers: pepper-v1, every: 15s, timeout: 1s, traces: 2.5%, accounts_max: 20}',
       ].join('\n'),
     },
   });
@@ -77,6 +86,14 @@ test('every key is read, paths are relative to the directory', async (t) => {
     queueMax: 5000,
     commitMs: 2,
     log: 'debug',
+    telemetry: {
+      otlp: 'http://127.0.0.1:4318',
+      headersFile: join(dir, 'pepper-v1'),
+      everyMs: 15_000,
+      timeoutMs: 1_000,
+      traces: 0.025,
+      accountsMax: 20,
+    },
   });
 });
 
