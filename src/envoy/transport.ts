@@ -23,7 +23,7 @@ import {
 } from './rpc.ts';
 import { bindSocket, inUse } from './socket.ts';
 
-/** Deadline of a call that names none, ms, where the options say no other. */
+/** Longest a call may take, ms, where the options say no other. */
 const DEADLINE_MS = 150;
 
 export interface ListenOptions {
@@ -32,7 +32,7 @@ export interface ListenOptions {
   /** Largest message received, bytes; a larger one is RESOURCE_EXHAUSTED. For Check: Envoy's max_request_bytes + 1 MiB. */
   readonly receiveBytesMax: number;
   readonly clock: Clock;
-  /** How long a call that names no deadline may take, ms. Default 150. */
+  /** How long a call may take that names no deadline, or a later one, ms. Default 150. */
   readonly deadlineMs?: number;
   /** Whether connections are closed gently after half an hour, so that they spread again. False for streams that last. */
   readonly rotate?: boolean;
@@ -234,7 +234,7 @@ function deadlineOf(
   { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
 ): number {
   const leftMs = Number(deadline) - systemClock.nowMs();
-  return clock.monotonicMs() + (Number.isFinite(leftMs) ? leftMs : deadlineMs);
+  return clock.monotonicMs() + Math.min(leftMs, deadlineMs);
 }
 
 function statusOf(error: unknown): { code: number; details: string } {

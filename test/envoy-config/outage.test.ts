@@ -14,7 +14,7 @@ const body = { model: 'gpt-5', messages: [] };
 describe('outages', await needEnvoy(), () => {
   test('Tollgate is not there, comes, goes, and comes back', async (t) => {
     const port = await freePort();
-    const gateway = await gatewayFor(t, { check: { port } });
+    const gateway = await gatewayFor(t, { check: { port }, checkTimeoutMs: 300 });
     const statusOf = async (): Promise<number> => (await send({ url: gateway.url, path: PATH, body })).status;
     assert.equal(await statusOf(), 503);
     for (let round = 0; round < 2; round++) {

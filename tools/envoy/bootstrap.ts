@@ -27,7 +27,10 @@ export interface BootstrapOptions {
   readonly retries?: number;
   /** Also logs each upstream attempt, with the decision id. Default false. */
   readonly upstreamLog?: boolean;
-  /** Envoy's deadline for a Check, ms; default 250 as in the sample. */
+  /**
+   * How long Envoy waits for a Check, ms, whether Tollgate is there or not. Default as in the sample: 500 for one that was
+   * sent, 5000 for a Tollgate that is not there.
+   */
   readonly checkTimeoutMs?: number;
 }
 
@@ -59,7 +62,9 @@ export function renderBootstrap(sample: string, options: BootstrapOptions, files
   set(root, ['static_resources', 'listeners', 0, 'address', 'socket_address', 'port_value'], options.listenPort ?? 0);
   set(root, filter('lua', 'default_source_code', 'filename'), files.editLua);
   if (options.checkTimeoutMs !== undefined) {
-    set(root, filter('ext_authz', 'grpc_service', 'timeout'), `${options.checkTimeoutMs / 1000}s`);
+    const timeout = `${options.checkTimeoutMs / 1000}s`;
+    set(root, filter('ext_authz', 'grpc_service', 'timeout'), timeout);
+    set(root, filter('ext_authz', 'grpc_service', 'retry_policy', 'retry_back_off', 'max_interval'), timeout);
   }
   set(root, cluster('tollgate_check', ...FIRST_ENDPOINT, 'address'), address(options.check));
   set(root, cluster('tollgate_access_log', ...FIRST_ENDPOINT, 'address'), address(options.accessLog ?? options.check));

@@ -1,0 +1,104 @@
+/** Restarts at 500 calls a second through the real Envoy: P1. `DRAIN_RESTARTS` of them, 2 if it does not say. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startHttpLoad } from '../../bench/http-load.ts';
+import { bookOf } from '../support/book.ts';
+import { ONE_CUSTOMER, plansWith, trafficWith } from '../support/bundles.ts';
+import { needEnvoy } from '../support/envoy.ts';
+import { begin, type Sent } from '../support/http.ts';
+import { fileScope } from '../support/scope.ts';
+import { stackFor } from '../support/tollgate.ts';
+import { until } from '../support/until.ts';
+
+const RESTARTS = Number(process.env['DRAIN_RESTARTS'] ?? 2);
+const PER_SECOND = 500;
+const BETWEEN_MS = 1500;
+const STREAMS = 5;
+
+const need = await needEnvoy();
+
+describe('P1: restarts under load', need, async () => {
+  if (need.skip !== false) return;
+  const scope = fileScope();
+  const stack = await stackFor(scope, {
+    files: {
+      'plans.yaml': plansWith({ limits: ['{name: year-requests, max: 1000M requests per year}'] }),
+      'accounts/acme.yaml': ONE_CUSTOMER,
+      'accounts/globex.yaml': undefined,
+      'traffic.yaml': trafficWith({ limits: ['{name: slots, max: 100k in flight, each: customer}'] }),
+    },
+    callers: { one: { account: 'acme' } },
+    gateway: { behaviour: { usage: { input: 5, output: 12 } } },
+  });
+  const book = bookOf(stack.ledger);
+  const load = startHttpLoad();
+  scope.after(() => load.stop());
+  const body = { model: 'gpt-5-mini', messages: [{ role: 'user', content: 'hello' }], max_tokens: 50 };
+  const path = '/v1/chat/completions';
+  const authorization = `Bearer ${stack.key.one}`;
+
+  /** A stream that stands still in the middle until the stub is told to go on. */
+  const held: Sent = {
+    url: stack.url,
+    path,
+    headers: { authorization, 'stub-behaviour': '{"holdAfter":2}' },
+    body: { ...body, stream: true },
+  };
+
+  test(`${RESTARTS} restarts at ${PER_SECOND}/s: every call is served, streams over them are booked once`, async (t) => {
+    let going = true;
+    const reports = (async () => {
+      const all: { latenciesMs: readonly number[]; unserved: number }[] = [];
+      while (going) {
+        const headers = { authorization, 'content-type': 'application/json' };
+        const port = Number(new URL(stack.url).port);
+        const order = { port, path, headers, body: Buffer.from(JSON.stringify(body)) };
+        all.push(await load.ask({ ...order, perSecond: PER_SECOND, seconds: 2 }));
+      }
+      return all;
+    })();
+    for (let round = 0; round < RESTARTS; round++) {
+      await sleep(BETWEEN_MS);
+      const streams = await Promise.all(Array.from({ length: STREAMS }, () => begin(held)));
+      const ids = streams.map(({ response }) => String(response.headers['x-tollgate-decision']));
+      const fromMs = performance.now();
+      assert.deepEqual(await stack.tollgate().kill('SIGTERM'), { code: 0, signal: null });
+      const endedMs = performance.now();
+      await stack.restart();
+      const tookMs = (toMs: number): number => Math.round(toMs - fromMs);
+      t.diagnostic(
+        `restart ${round + 1}: ended after ${tookMs(endedMs)} ms, serving after ${tookMs(performance.now())} ms`,
+      );
+      stack.stub.release();
+      for (const { response } of streams) {
+        assert.equal(response.statusCode, 200);
+        let text = '';
+        for await (const part of response as AsyncIterable<Buffer>) text += part.toString();
+        assert.match(text, /data: \[DONE\]\n\n$/);
+      }
+      for (const id of ids) {
+        const { end } = await book.ended(id);
+        assert.deepEqual([end.kind, end.source], ['settled', 'hold']);
+      }
+    }
+    going = false;
+    const answered = await reports;
+    const latenciesMs = answered.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
+    t.diagnostic(
+      `${latenciesMs.length} calls, slowest ${latenciesMs.at(-1)?.toFixed(0)} ms, p50 ${latenciesMs[latenciesMs.length >> 1]?.toFixed(1)} ms`,
+    );
+    assert.equal(
+      answered.reduce((sum, { unserved }) => sum + unserved, 0),
+      0,
+      'calls that were not served',
+    );
+
+    await until('every hold has its end', () => book.census().open === 0, { withinMs: 15_000, everyMs: 100 });
+    const { closes, ended } = book.census();
+    t.diagnostic(`census: ${JSON.stringify(ended)}`);
+    assert.equal(closes, true);
+    assert.equal(ended.settled, latenciesMs.length + RESTARTS * STREAMS);
+    assert.equal(ended.unreconciled, 0);
+  });
+});
