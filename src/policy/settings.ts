@@ -21,6 +21,7 @@ import {
   listenAdminOf,
 } from './settings-admin.ts';
 import { lintTelemetry, type TelemetrySettings, telemetryOf, telemetrySchema } from './settings-telemetry.ts';
+import { lintTls, type TlsListeners, tlsOf, tlsSchema } from './settings-tls.ts';
 import type { Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
@@ -39,6 +40,8 @@ export interface Settings {
   readonly admin: AdminSettings;
   /** SQLite file of audit records. Default `audit.db` beside the ledger. */
   readonly audit: { readonly path: string };
+  /** Listeners that ask for client certificates. Default: none. */
+  readonly tls: TlsListeners;
   /** Plain ports beyond loopback were asked for. Default false. */
   readonly plainListen: boolean;
   /** SQLite file. Default `ledger.db` beside the bundle. */
@@ -74,6 +77,7 @@ export const settingsSchema = z.strictObject({
   listen: z
     .strictObject({ check: listen.optional(), access_log: listen.optional(), admin: listenAdmin.optional() })
     .optional(),
+  tls: tlsSchema.optional(),
   plain_listen: z.boolean().describe('`true` or `false`').optional(),
   ledger: z.strictObject({ path: fileName.optional() }).optional(),
   admin: adminSchema.optional(),
@@ -134,6 +138,7 @@ export async function compileSettings(
   lintListen(settings, source, problems);
   lintSettling(settings, needs, source, problems);
   await lintSecrets(settings, source, problems);
+  await lintTls({ data: data.tls, tls: settings.tls, listen: settings.listen }, source, problems);
   await lintTelemetry(settings.telemetry, { data: data.telemetry, source }, problems);
   await lintAdmin(adminLintOf(settings), source, problems);
   return settings;
@@ -158,6 +163,7 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
     audit: Object.freeze({
       path: data.audit?.path === undefined ? join(dirname(ledger), 'audit.db') : below(data.audit.path),
     }),
+    tls: tlsOf(data.tls, below),
     plainListen: data.plain_listen ?? false,
     ledger: Object.freeze({ path: ledger }),
     peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
@@ -188,14 +194,18 @@ function lintRanges(settings: Settings, data: SettingsFile, source: Source, prob
 }
 
 /** A plain port that others can reach must be asked for by name; a socket's path must fit its address. */
-function lintListen({ listen: { check, accessLog }, plainListen }: Settings, source: Source, problems: Problems): void {
-  for (const [key, endpoint] of [
-    ['check', check],
-    ['access_log', accessLog],
+function lintListen(
+  { listen: { check, accessLog }, tls, plainListen }: Settings,
+  source: Source,
+  problems: Problems,
+): void {
+  for (const [key, endpoint, proved] of [
+    ['check', check, tls.check],
+    ['access_log', accessLog, tls.accessLog],
   ] as const) {
-    if (!plainListen && !isLocal(endpoint)) {
+    if (!plainListen && proved === undefined && !isLocal(endpoint)) {
       problems.report('listen-exposed', source.at(['listen', key]), {
-        expected: 'a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`',
+        expected: `a loopback address or a Unix socket; beyond it \`tls.${key}\`, or \`plain_listen: true\` where it must be plain`,
         found: show(endpointText(endpoint)),
       });
     }
@@ -233,6 +243,12 @@ async function lintSecrets(settings: Settings, source: Source, problems: Problem
   }
 }
 
-function adminLintOf({ listen, admin, plainListen }: Settings): AdminLint {
-  return { listen: listen.admin, others: [listen.check, listen.accessLog], admin, plainListen, hasTls: false };
+function adminLintOf({ listen, admin, tls, plainListen }: Settings): AdminLint {
+  return {
+    listen: listen.admin,
+    others: [listen.check, listen.accessLog],
+    admin,
+    plainListen,
+    hasTls: tls.admin !== undefined,
+  };
 }
