@@ -29,6 +29,7 @@ export function bodyOf({ path, headers, body, partialBody }: Call, route: Route)
     return { reason: 'body_too_large', message };
   }
   const facts = spoken.read(body, targetOf(path, route));
+  if (!isFault(facts) && facts.storedState !== undefined && route.storedState === 'refuse') return facts.storedState;
   if (!isFault(facts) && facts.stream && !facts.reportsUsage && route.streamUsage === 'require') {
     return { reason: 'stream_usage_required', message: usageWanted(facts, spoken.name) };
   }

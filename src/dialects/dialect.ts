@@ -27,6 +27,8 @@ export interface BodyFacts {
   readonly reportsUsage: boolean;
   /** What must be put where so that it does; undefined: nothing. */
   readonly usageEdit: Edit | undefined;
+  /** Why a route that keeps no state at the provider refuses the body; undefined: it leaves none there, and reaches for none. */
+  readonly storedState?: BodyFault | undefined;
   readonly bodyBytes: number;
 }
 

@@ -39,6 +39,7 @@ const NAMES = [
   'max_output_tokens',
   'previous_response_id',
   'conversation',
+  'store',
   'background',
   'output',
   'text',

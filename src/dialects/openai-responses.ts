@@ -18,6 +18,7 @@ const reader = new BodyReader({
     'input',
     'previous_response_id',
     'conversation',
+    'store',
     'prompt',
     'service_tier',
     'models',
@@ -39,6 +40,17 @@ const POINTERS: readonly KeyName[] = ['previous_response_id', 'conversation', 'p
 /** Tokens that each of them is reserved with: some twenty turns of a conversation. The report of usage sets it right. */
 export const HIDDEN_INPUT_TOKENS = 8192;
 
+/** Under one provider key these belong to all who call with it: whoever knows an id may go on with what another has stored. */
+const STORED: readonly (readonly [name: KeyName, fault: BodyFault])[] = POINTERS.map((name) => [
+  name,
+  { reason: 'body_value_invalid', message: `expected no \`${name}\`: nothing is kept at the provider on this route` },
+]);
+/** This API keeps every answer unless it is told not to. */
+const STORES: BodyFault = {
+  reason: 'body_value_invalid',
+  message: 'expected `store` to be `false`: nothing is kept at the provider on this route',
+};
+
 function factsOf(body: Uint8Array): BodyFacts | BodyFault {
   const nameless = modelFault();
   if (nameless !== undefined) return nameless;
@@ -52,6 +64,8 @@ function factsOf(body: Uint8Array): BodyFacts | BodyFault {
     const expected = 'expected `background` to be `false`: what such an answer uses never passes the gateway';
     return { reason: 'body_value_invalid', message: `${expected}, found \`true\`` };
   }
+  const store = readFlag(reader, 'store');
+  if (isFault(store)) return store;
   const pointers = POINTERS.filter(isGiven).length;
   return {
     ...common,
@@ -60,6 +74,7 @@ function factsOf(body: Uint8Array): BodyFacts | BodyFault {
     choices: 1,
     reportsUsage: true,
     usageEdit: undefined,
+    storedState: STORED.find(([name]) => isGiven(name))?.[1] ?? (store === false ? undefined : STORES),
   };
 }
 

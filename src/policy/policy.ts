@@ -133,6 +133,8 @@ export interface Route {
   /** Longest a call may last; a reservation expires that long (plus the grace of tollgate.yaml) after it was minted. */
   readonly lastsMaxMs: number;
   readonly streamUsage: 'add' | 'require' | 'estimate';
+  /** `refuse`: no body may leave state at the provider, or reach for any that is there. Only of `openai-responses`. */
+  readonly storedState: 'refuse' | 'allow';
   readonly ledgerFull: 'refuse' | 'continue';
   readonly forwardCredential: boolean;
   /** Of traffic.yaml's limits on this route; it weakens neither access.yaml nor what finance says. */

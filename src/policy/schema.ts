@@ -228,6 +228,7 @@ export const trafficSchema = z.strictObject({
         body_max: size.optional(),
         lasts_max: duration.optional(),
         stream_usage: z.enum(['add', 'require', 'estimate']).describe('`add`, `require` or `estimate`').optional(),
+        stored_state: z.enum(['refuse', 'allow']).describe('`refuse` or `allow`').optional(),
         ledger_full: z.enum(['refuse', 'continue']).describe('`refuse` or `continue`').optional(),
         forward_credential: flag.optional(),
         enforce: enforce.optional(),

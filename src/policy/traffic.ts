@@ -91,6 +91,11 @@ function compileRoute(
   if (wrongPath !== undefined) {
     problems.report('route-dialect', source.at([...path, 'match', 'path']), { text: wrongPath });
   }
+  if (entry.stored_state === 'refuse' && (!metered || entry.dialect !== 'openai-responses')) {
+    const text =
+      'no body of this route is read for stored state: `stored_state: refuse` is of metered routes of `openai-responses`';
+    problems.report('route-dialect', source.at([...path, 'stored_state']), { text });
+  }
   const bodyMaxBytes = entry.body_max === undefined ? BODY_BYTES : (parseSize(entry.body_max) ?? 0);
   if (bodyMaxBytes > BODY_BYTES_MAX) {
     problems.report('setting-range', source.at([...path, 'body_max']), {
@@ -116,6 +121,7 @@ function compileRoute(
     bodyMaxBytes,
     lastsMaxMs,
     streamUsage: entry.stream_usage ?? 'add',
+    storedState: entry.stored_state ?? 'allow',
     ledgerFull: entry.ledger_full ?? (metered ? 'refuse' : 'continue'),
     forwardCredential: entry.forward_credential ?? false,
     enforce: weakest([entry.enforce, data.enforce]),

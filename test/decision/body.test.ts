@@ -93,6 +93,37 @@ test('a body without content-type', () => {
   assert.equal(found.reason, 'content_type_unsupported');
 });
 
+test('on a route that keeps no state at the provider a body may leave none there, nor reach for any', async () => {
+  const strict = await policyOf(fileScope(), {
+    routes: [
+      'answers: {dialect: openai-responses, stored_state: refuse, match: {method: POST, path: /v1/responses}}',
+      'open: {dialect: openai-responses, match: {method: POST, path: /v1/open}}',
+    ],
+  });
+  const rows: readonly [n: number, more: object, found: RegExp][] = [
+    [1, { store: false }, /^large$/],
+    [2, { store: false, previous_response_id: null, conversation: null, prompt: null }, /^large$/],
+    // This API keeps answers of its own accord.
+    [3, {}, /^expected `store` to be `false`/],
+    [4, { store: null }, /^expected `store` to be `false`/],
+    [5, { store: true }, /^expected `store` to be `false`/],
+    [6, { store: false, previous_response_id: 'resp_1' }, /^expected no `previous_response_id`/],
+    [7, { store: false, conversation: 'conv_1' }, /^expected no `conversation`/],
+    [8, { store: false, conversation: { id: 'conv_1' } }, /^expected no `conversation`/],
+    [9, { store: false, prompt: { id: 'pmpt_1' } }, /^expected no `prompt`/],
+    [10, { store: false, previous_response_id: '' }, /^expected no `previous_response_id`/],
+  ];
+  for (const [n, more, expected] of rows) {
+    const call = callOf(json(JSON.stringify({ model: 'large', input: 'hello', ...more })));
+    const found = bodyOf(call, strict.routes.get('answers')!);
+    assert.ok(found !== undefined);
+    assert.match('reason' in found ? found.message : found.model, expected, `row ${n}`);
+    if ('reason' in found) assert.equal(found.reason, 'body_value_invalid');
+    const open = bodyOf(call, strict.routes.get('open')!);
+    assert.ok(open !== undefined && !('reason' in open), `row ${n}, allowed`);
+  }
+});
+
 test('a body that is too large is told both sizes', () => {
   const found = bodyOf(callOf(sized(5000)), policy.routes.get('chat')!);
   assert.ok(found !== undefined && 'reason' in found);

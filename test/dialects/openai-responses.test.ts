@@ -33,6 +33,8 @@ const BAD: Bad = [
   [11, '{"model":"m","previous_response_id":"a","previous_response_id":"b"}', 'body_duplicate_key', /twice/],
   [12, '{"model":"m","tools":[{"type":"image_generation","model":"gpt-image-1"}]}', 'body_value_invalid', /`tools`/],
   [13, '{"model":"m","models":["n"]}', 'body_value_invalid', /no `models`/],
+  [14, '{"model":"m","store":"false"}', 'body_value_invalid', /`store` to be `true` or `false`/],
+  [15, '{"model":"m","store":false,"Store":true}', 'body_duplicate_key', /`Store`/],
 ];
 
 describe('openai-responses, facts', () => readsRows(openaiResponses, GOOD));

@@ -63,6 +63,7 @@ export const CHAT: Route = {
   bodyMaxBytes: 4_194_304,
   lastsMaxMs: 900_000,
   streamUsage: 'add',
+  storedState: 'allow',
   ledgerFull: 'refuse',
   forwardCredential: false,
   enforce: 'on',

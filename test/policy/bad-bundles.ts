@@ -207,6 +207,10 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   'route-without-dialect': [
     'traffic.yaml:3:3: error route-dialect: `routes.chat`: missing key `dialect`: a route has one, unless it says `metered: false` [PR.PS-01]',
   ],
+  'stored-state-elsewhere': [
+    'traffic.yaml:3:46: error route-dialect: `routes.chat.stored_state`: no body of this route is read for stored state: `stored_state: refuse` is of metered routes of `openai-responses` [PR.PS-01]',
+    'traffic.yaml:4:82: error route-dialect: `routes.models.stored_state`: no body of this route is read for stored state: `stored_state: refuse` is of metered routes of `openai-responses` [PR.PS-01]',
+  ],
   'secret-inline': [
     'keys/search.yaml:1:40: error secret-inline: `k7f3q2.digest`: expected a digest, an id or the name of a file, found what looks like a secret [PR.AA-01, PR.DS-01, NHI2]',
   ],
@@ -220,7 +224,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'tollgate.yaml:1:9: error type-wrong: `commit`: expected a length of time like `100ms`, `30s`, `15m`, `1h` or `90d`, found `5` [PR.PS-01]',
   ],
   'settings-exposed': [
-    'tollgate.yaml:1:17: error listen-exposed: `listen.check`: expected a loopback address or a Unix socket; a plain port beyond it needs `plain_listen: true`, found `0.0.0.0:18080` [PR.AA-05, PR.IR-01]',
+    'tollgate.yaml:1:17: error listen-exposed: `listen.check`: expected a loopback address or a Unix socket; beyond it `tls.check`, or `plain_listen: true` where it must be plain, found `0.0.0.0:18080` [PR.AA-05, PR.IR-01]',
   ],
   'settings-no-pepper': [
     'tollgate.yaml:1:15: error secret-file: `peppers.v1`: expected a readable file of 64 hex digits with mode 0640 or stricter, found no such file; `tollgate keys pepper FILE` makes one [PR.AA-01, PR.DS-01, NHI2]',

@@ -69,6 +69,7 @@ describe('the example of the design', () => {
       bodyMaxBytes: 4 * 1024 * 1024,
       lastsMaxMs: 15 * 60_000,
       streamUsage: 'add',
+      storedState: 'allow',
       ledgerFull: 'refuse',
       forwardCredential: false,
       enforce: 'on',
