@@ -1,9 +1,10 @@
-/** The tree of declared accounts: what each inherits, which limits bind it, which overrides reach it. */
+/** The tree of declared accounts: which overrides reach which limit, and whether names mean one limit. */
 import type { Enforce } from '../core/units.ts';
+import type { AccountParts, AccountResolver } from './account-resolver.ts';
 import type { LimitContext } from './limits.ts';
-import { type CompiledOverride, compileOverride, type Override } from './overrides.ts';
+import { type CompiledOverride, compileOverride } from './overrides.ts';
 import type { CompiledPlan } from './plans.ts';
-import type { AccountPolicy, BoundLimit, Limit } from './policy.ts';
+import type { Limit } from './policy.ts';
 import { show } from './problem.ts';
 import type { AccountEntry } from './schema.ts';
 import type { Path, Source } from './source.ts';
@@ -17,34 +18,27 @@ export interface AccountContext extends LimitContext {
   readonly enforce: Enforce;
 }
 
-/** A declared account before anything is inherited. */
+/** A declared account as its file says it, with what was compiled of it. */
 export interface Node {
-  readonly path: string;
+  readonly parts: AccountParts;
   readonly chain: readonly string[];
   readonly entry: AccountEntry;
   readonly source: Source;
   readonly at: Path;
-  readonly own: readonly Limit[];
+  /** Of `parts`, to be filled. */
   readonly overrides: Map<string, CompiledOverride>;
 }
 
-/** Resolves accounts over the declared nodes. */
+/** Judges what declared accounts say of each other's limits. */
 export class Tree {
   readonly #nodes: ReadonlyMap<string, Node>;
   readonly #context: AccountContext;
-  /** Limits that one account owns, by account: its plan's, its own, and for a customer those of traffic.yaml. */
-  readonly #owned = new Map<string, readonly Limit[]>();
+  readonly #resolver: AccountResolver;
 
-  constructor(nodes: ReadonlyMap<string, Node>, context: AccountContext) {
+  constructor(nodes: ReadonlyMap<string, Node>, resolver: AccountResolver, context: AccountContext) {
     this.#nodes = nodes;
     this.#context = context;
-    for (const node of nodes.values()) {
-      this.#owned.set(node.path, [
-        ...(context.plans.get(node.entry.plan ?? '')?.limits ?? []),
-        ...node.own,
-        ...(node.chain.length === 1 ? context.traffic : []),
-      ]);
-    }
+    this.#resolver = resolver;
     for (const node of nodes.values()) this.#lintNames(node);
   }
 
@@ -59,55 +53,17 @@ export class Tree {
     for (const [name, entry] of Object.entries(node.entry.overrides ?? {})) {
       const path = [...node.at, 'overrides', name];
       const zone = this.#nodes.get(node.chain.at(-1)!)!.entry.timezone!;
-      const candidates = this.#candidates(node.chain).filter(({ limit }) => limit.name === name);
+      const candidates = this.#resolver.candidates(node.chain).filter(({ limit }) => limit.name === name);
       if (candidates.length === 0) this.#reportUnknown(node, name, path);
       else {
         const override = compileOverride(
           entry,
-          { account: node.path, candidates, zone, source: node.source, path },
+          { account: node.parts.path, candidates, zone, source: node.source, path },
           this.#context,
         );
         if (override !== undefined) node.overrides.set(name, override);
       }
     }
-  }
-
-  /** The policy of the account at the head of `chain`, inherited from what is declared along it. */
-  resolve(chain: readonly string[], isDeclared: boolean): AccountPolicy {
-    const path = chain[0]!;
-    const nodes = chain.map((each) => this.#nodes.get(each)).filter((node) => node !== undefined);
-    const customer = nodes.at(-1)!.entry;
-    const zone = customer.timezone!;
-    const monthStarts = customer.month_starts ?? 1;
-    const plan = nodes.find(({ entry }) => this.#context.plans.has(entry.plan ?? ''))?.entry.plan;
-    const limits: BoundLimit[] = [];
-    for (const { limit, owner } of this.#candidates(chain)) {
-      if (limit.enforce === 'off') continue;
-      limits.push(Object.freeze({ limit, owner, zone, monthStarts, override: overrideOf(nodes, limit, owner) }));
-    }
-    return Object.freeze({
-      path,
-      customer: chain.at(-1)!,
-      chain,
-      declared: isDeclared,
-      plan: plan === undefined ? undefined : this.#context.plans.get(plan)!.plan,
-      zone,
-      monthStarts,
-      owner: nodes.find(({ entry }) => entry.owner !== undefined)?.entry.owner ?? '',
-      tags: Object.freeze(Object.assign({}, ...nodes.toReversed().map(({ entry }) => entry.tags ?? {}))),
-      limits: Object.freeze(limits),
-    });
-  }
-
-  /** Limits along a chain with the account that owns the counter, `off` ones included. `cost` caps hold per customer. */
-  #candidates(chain: readonly string[]): { limit: Limit; owner: string }[] {
-    const found: { limit: Limit; owner: string }[] = [];
-    for (const path of chain) {
-      for (const limit of this.#owned.get(path) ?? []) {
-        found.push({ limit, owner: limit.unit === 'cost' ? chain.at(-1)! : path });
-      }
-    }
-    return found;
   }
 
   #hasUnknownPlan(path: string): boolean {
@@ -116,11 +72,11 @@ export class Tree {
   }
 
   #reportUnknown(node: Node, name: string, path: Path): void {
-    const names = this.#candidates(node.chain).map(({ limit }) => limit.name);
+    const names = this.#resolver.candidates(node.chain).map(({ limit }) => limit.name);
     const isPlanMissing = node.chain.some((each) => this.#hasUnknownPlan(each));
     if (isPlanMissing || node.source.dropped.has(name) || this.#context.plansFile.source.dropped.has(name)) return;
     this.#context.problems.report('name-unknown', node.source.at(path, 'key'), {
-      expected: `a limit that binds \`${node.path}\``,
+      expected: `a limit that binds \`${node.parts.path}\``,
       found: show(name),
       misspelt: { name, known: names },
     });
@@ -135,7 +91,7 @@ export class Tree {
     const ofPlans = [node, ...above].flatMap((each) => this.#context.plans.get(each?.entry.plan ?? '')?.limits ?? []);
     const taken = new Map<string, Limit>();
     for (const limit of [...ofPlans, ...this.#context.traffic]) taken.set(limit.name, limit);
-    for (const limit of node.own) {
+    for (const limit of node.parts.limits) {
       const other = taken.get(limit.name);
       if (other === undefined) continue;
       const index = node.entry.limits?.findIndex(({ name }) => name === limit.name) ?? 0;
@@ -143,13 +99,4 @@ export class Tree {
       this.#context.problems.report('limit-duplicate', node.source.at([...node.at, 'limits', index, 'name']), { text });
     }
   }
-}
-
-/** The override nearest to the account that reaches the counter. */
-function overrideOf(nodes: readonly Node[], limit: Limit, owner: string): Override | undefined {
-  for (const node of nodes) {
-    const override = node.overrides.get(limit.name);
-    if (override?.reaches({ limit, owner })) return override.value;
-  }
-  return undefined;
 }

@@ -1,21 +1,16 @@
 /** accounts/*.yaml: customers and their accounts, declared or not. */
-import { LRUCache } from 'lru-cache';
+import { type AccountParts, AccountResolver, chainOf } from './account-resolver.ts';
 import { type AccountContext, type Node, Tree } from './account-tree.ts';
 import type { Document } from './documents.ts';
-import { isAccountPath } from './forms.ts';
 import { compileLimits } from './limits.ts';
 import { refer } from './names.ts';
-import type { AccountPolicy } from './policy.ts';
+import type { CompiledOverride } from './overrides.ts';
 import { type Problems, show } from './problem.ts';
-import type { AccountsFile } from './schema.ts';
+import type { AccountEntry, AccountsFile } from './schema.ts';
 import { isZone, zoneNames } from './zone.ts';
 
-/** Undeclared accounts that are remembered; the least used is forgotten and resolved again when it returns. */
-const UNLISTED_MAX = 50_000;
-
 export interface CompiledAccounts {
-  readonly declared: ReadonlyMap<string, AccountPolicy>;
-  account(path: string): AccountPolicy | undefined;
+  readonly parts: ReadonlyMap<string, AccountParts>;
   /** Whether the files know it, even if something is wrong with it. */
   exists(path: string): boolean;
 }
@@ -25,37 +20,16 @@ export function compileAccounts(
   context: AccountContext,
 ): CompiledAccounts {
   const nodes = readNodes(documents, context);
-  const tree = new Tree(nodes, context);
+  const parts = new Map([...nodes].map(([path, node]) => [path, node.parts]));
+  const { plans, traffic: trafficLimits } = context;
+  const tree = new Tree(nodes, new AccountResolver({ accounts: parts, plans, trafficLimits }), context);
   for (const node of nodes.values()) {
     lintNode(node, nodes, context);
     if (tree.isSound(node)) tree.bindOverrides(node);
   }
-  const declared = new Map<string, AccountPolicy>();
-  for (const node of nodes.values()) {
-    if (tree.isSound(node)) declared.set(node.path, tree.resolve(node.chain, true));
-  }
-  const unlisted = new LRUCache<string, AccountPolicy>({ max: UNLISTED_MAX });
-  const account = (path: string): AccountPolicy | undefined => {
-    const known = declared.get(path) ?? unlisted.get(path);
-    if (known !== undefined) return known;
-    const slash = path.indexOf('/');
-    if (slash < 0 || !isAccountPath(path)) return undefined;
-    const customer = path.slice(0, slash);
-    if (!declared.has(customer) || nodes.get(customer)?.entry.unlisted !== 'allow') return undefined;
-    const found = tree.resolve(chainOf(path), false);
-    unlisted.set(path, found);
-    return found;
-  };
   const exists = (path: string) =>
-    nodes.has(path) || (path.includes('/') && nodes.get(path.slice(0, path.indexOf('/')))?.entry.unlisted === 'allow');
-  return { declared, account, exists };
-}
-
-/** From the account up to its customer. */
-export function chainOf(path: string): readonly string[] {
-  const chain = [path];
-  for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) chain.push(path.slice(0, at));
-  return Object.freeze(chain);
+    parts.has(path) || (path.includes('/') && parts.get(path.slice(0, path.indexOf('/')))?.unlisted === true);
+  return { parts, exists };
 }
 
 function readNodes(documents: readonly Document<AccountsFile>[], context: AccountContext): Map<string, Node> {
@@ -70,15 +44,36 @@ function readNodes(documents: readonly Document<AccountsFile>[], context: Accoun
         continue;
       }
       const site = { source, path: [path, 'limits'], within: [context.enforce], traffic: false };
-      const own = entry.limits === undefined ? [] : compileLimits(entry.limits, site, context);
-      nodes.set(path, { path, chain: chainOf(path), entry, source, at, own, overrides: new Map() });
+      const limits = entry.limits === undefined ? [] : compileLimits(entry.limits, site, context);
+      const overrides = new Map<string, CompiledOverride>();
+      const parts = partsOf(path, entry, { limits, overrides });
+      nodes.set(path, { parts, chain: chainOf(path), entry, source, at, overrides });
     }
   }
   return nodes;
 }
 
+function partsOf(
+  path: string,
+  { plan, owner, timezone, month_starts, unlisted, tags }: AccountEntry,
+  { limits, overrides }: Pick<AccountParts, 'limits' | 'overrides'>,
+): AccountParts {
+  return Object.freeze({
+    path,
+    plan,
+    owner,
+    zone: timezone,
+    monthStarts: month_starts ?? 1,
+    unlisted: unlisted === 'allow',
+    tags,
+    limits,
+    overrides,
+  });
+}
+
 function lintNode(node: Node, nodes: ReadonlyMap<string, Node>, context: AccountContext): void {
-  const { path, chain, entry, source, at } = node;
+  const { chain, entry, source, at } = node;
+  const { path } = node.parts;
   const { problems, plans, plansFile } = context;
   if (chain.length === 1) lintCustomer(node, problems);
   else {
@@ -106,7 +101,7 @@ function* customersOf(nodes: ReadonlyMap<string, Node>): Iterable<string> {
   for (const path of nodes.keys()) if (!path.includes('/')) yield path;
 }
 
-function lintCustomer({ path, entry, source, at }: Node, problems: Problems): void {
+function lintCustomer({ parts: { path }, entry, source, at }: Node, problems: Problems): void {
   if (entry.owner === undefined) {
     problems.report('owner-missing', source.at(at, 'key'), {
       text: `missing key \`owner\`: a customer has an owner like \`team@acme.example\``,

@@ -3,6 +3,7 @@ import { compilePolicy } from './compile.ts';
 import { type BundleFile, readBundleFiles, SETTINGS_FILES, versionOf } from './directory.ts';
 import { ParsedFiles, readDocuments } from './documents.ts';
 import type { Policy } from './policy.ts';
+import { assemblePolicy, type PolicyParts } from './policy-parts.ts';
 import { type Problem, Problems } from './problem.ts';
 import { lintPeppers, lintReach } from './reach.ts';
 import { compileSettings, type Settings, type SettingsNeeds } from './settings.ts';
@@ -11,6 +12,8 @@ import { unserved } from './unserved.ts';
 export interface LoadedBundle {
   /** Undefined: at least one error in the bundle's files. */
   readonly policy: Policy | undefined;
+  /** What `policy` was made of: plain data, that another thread can make it of again. */
+  readonly parts: PolicyParts | undefined;
   /** Undefined: at least one error in tollgate.yaml. All defaults where there is no such file. */
   readonly settings: Settings | undefined;
   /** Errors, by file, line, column. */
@@ -53,16 +56,17 @@ async function judge(
 ): Promise<LoadedBundle> {
   const version = versionOf(files);
   const documents = readDocuments(files, problems, parsed);
-  const policy = documents === undefined ? undefined : compilePolicy(documents, { dir, version }, problems);
-  const sound = policy !== undefined && problems.errors === 0;
-  if (sound && documents !== undefined) lintReach(documents, policy, problems);
-  const lastsMaxMs = Math.max(0, ...[...(policy?.routes.values() ?? [])].map((route) => route.lastsMaxMs));
+  const parts = documents === undefined ? undefined : compilePolicy(documents, { dir, version }, problems);
+  const policy = parts === undefined || problems.errors > 0 ? undefined : assemblePolicy(parts);
+  if (policy !== undefined && documents !== undefined) lintReach(documents, policy, problems);
+  const lastsMaxMs = Math.max(0, ...[...(parts?.routes.values() ?? [])].map((route) => route.lastsMaxMs));
   const settings = await soundSettings(dir, files, { lastsMaxMs }, problems);
   // Without the file the bundle is judged apart from where it will run.
   if (documents !== undefined && settings !== undefined && files.some(({ role }) => role === 'settings'))
     lintPeppers(documents, settings, problems);
   return {
-    policy: sound ? policy : undefined,
+    policy,
+    parts: policy === undefined ? undefined : parts,
     settings,
     ...split(problems.sorted()),
     dropped: problems.dropped,

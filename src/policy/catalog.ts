@@ -1,7 +1,7 @@
 /** models.yaml: what stands behind the gateway, and the names by which models are asked for and answer. */
-import { LRUCache } from 'lru-cache';
 import type { Document } from './documents.ts';
-import { compileGlob, type Matcher } from './glob.ts';
+import { compileGlob } from './glob.ts';
+import { catalogOf, type ModelParts } from './model-catalog.ts';
 import { type Known, refer } from './names.ts';
 import { fitsPath, namesModelInPath } from './path-template.ts';
 import type { Model, ModelCatalog } from './policy.ts';
@@ -10,10 +10,8 @@ import { parseCount } from './quantity.ts';
 import type { ModelsFile } from './schema.ts';
 import type { Path, Source } from './source.ts';
 
-/** Answered names come from providers; this many are remembered. */
-const ANSWERED_MAX = 10_000;
-
 export interface CompiledModels {
+  readonly parts: ModelParts;
   readonly catalog: ModelCatalog;
   readonly known: Known;
   readonly providers: Known;
@@ -38,11 +36,8 @@ export function compileModels(document: Document<ModelsFile>, problems: Problems
     byName.set(name, compileModel(name, document, problems));
   }
   const asked = compileAsked(document, byName, problems);
-  const catalog = Object.freeze({
-    byName,
-    asked: (name: string) => asked.get(name),
-    answered: compileAnswered(document, byName, problems),
-  });
+  const parts = { byName, asked, ...compileAnswered(document, byName, problems) };
+  const catalog = catalogOf(parts);
   const known: Known = { what: 'a model', names: byName, ...declared };
   const words: Known = { ...known, names: asked };
   const resolve: CompiledModels['resolve'] = (patterns, { source: from, path, said }) => {
@@ -55,7 +50,7 @@ export function compileModels(document: Document<ModelsFile>, problems: Problems
     }
     return found;
   };
-  return { catalog, known, providers, resolve };
+  return { parts, catalog, known, providers, resolve };
 }
 
 function compileModel(name: string, { source, data }: Document<ModelsFile>, problems: Problems): Model {
@@ -106,21 +101,21 @@ function compileAsked(
   return asked;
 }
 
-/** A model's own name, then exact `provider_says`, then patterns; an answer that two models claim means neither. */
+/** A model's own name, then exact `provider_says`, then patterns. */
 function compileAnswered(
   { source, data }: Document<ModelsFile>,
   byName: ReadonlyMap<string, Model>,
   problems: Problems,
-): ModelCatalog['answered'] {
+): Pick<ModelParts, 'exact' | 'patterns'> {
   const exact = new Map(byName);
-  const globs: { matches: Matcher; model: Model }[] = [];
+  const patterns: { pattern: string; model: Model }[] = [];
   for (const [name, { provider_says: said = [] }] of Object.entries(data.models)) {
     const model = byName.get(name)!;
     for (const [index, pattern] of said.entries()) {
       const at = source.at(['models', name, 'provider_says', index]);
       if (pattern.includes('*')) {
         const matches = compileGlob(pattern);
-        globs.push({ matches, model });
+        patterns.push({ pattern, model });
         const other = [...byName.keys()].find((each) => each !== name && matches(each));
         if (other !== undefined)
           problems.report('model-ambiguous', at, { text: `\`${pattern}\` also matches model \`${other}\`` });
@@ -131,13 +126,5 @@ function compileAnswered(
       } else exact.set(pattern, model);
     }
   }
-  const seen = new LRUCache<string, { readonly model: Model | undefined }>({ max: ANSWERED_MAX });
-  return (name) => {
-    const known = exact.get(name) ?? seen.get(name)?.model;
-    if (known !== undefined || seen.has(name) || name.length > 128) return known;
-    const claims = new Set(globs.filter(({ matches }) => matches(name)).map(({ model }) => model));
-    const model = claims.size === 1 ? [...claims][0] : undefined;
-    seen.set(name, { model });
-    return model;
-  };
+  return { exact, patterns };
 }

@@ -1,4 +1,4 @@
-/** From a bundle's files to the frozen policy. Pure: the same files give the same policy and the same problems. */
+/** From a bundle's files to the parts of its policy. Pure: the same files give the same parts and the same problems. */
 import { createHash } from 'node:crypto';
 import { compileAccess } from './access.ts';
 import { compileAccounts } from './accounts.ts';
@@ -7,7 +7,8 @@ import type { Documents } from './documents.ts';
 import { compileIssuers } from './issuers.ts';
 import { compileKeys } from './keys.ts';
 import { type CompiledPlan, compilePlans } from './plans.ts';
-import type { Limit, Policy, PriceTables } from './policy.ts';
+import type { Limit, PriceTables } from './policy.ts';
+import type { PolicyParts } from './policy-parts.ts';
 import { compilePrices } from './price-lists.ts';
 import type { Problems } from './problem.ts';
 import { parseDuration } from './quantity.ts';
@@ -15,14 +16,14 @@ import type { Source } from './source.ts';
 import { compileTraffic, compileTrafficLimits } from './traffic.ts';
 
 /**
- * Compiles `documents`, reporting every problem. The policy may be used only if no error was reported. `version` is the
+ * Compiles `documents`, reporting every problem. What comes out may be used only if no error was reported. `version` is the
  * hash of the files; what they name beside them lies relative to `dir`.
  */
 export function compilePolicy(
   documents: Documents,
   { dir, version }: { readonly dir: string; readonly version: string },
   problems: Problems,
-): Policy {
+): PolicyParts {
   const { access, plans, traffic: trafficFile } = documents;
   const models = compileModels(documents.models, problems);
   const prices = compilePrices(plans, problems);
@@ -60,23 +61,24 @@ export function compilePolicy(
     accountExists: accounts.exists,
   });
   const issuers = compileIssuers(access, { dir, problems, accountExists: accounts.exists });
-  return Object.freeze({
+  return {
     version,
     environment: access.data.environment,
     enforce,
     classes: traffic.classes,
     runs: traffic.runs,
     routes: traffic.routes,
-    route: traffic.route,
-    models: models.catalog,
+    models: models.parts,
     access: rules,
     keys,
     keyAgeMaxMs,
     issuers,
     prices,
     priceVersion: priceVersionOf(prices),
-    account: accounts.account,
-  });
+    plans: compiledPlans,
+    trafficLimits,
+    accounts: accounts.parts,
+  };
 }
 
 /** sha256 of the tables with their keys in order, 16 hex digits. */

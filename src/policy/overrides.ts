@@ -16,10 +16,13 @@ export interface Candidate {
   readonly owner: string;
 }
 
+/** Plain data. The limit is known by the place of its declaration: a name may stand for two, further down a chain. */
 export interface CompiledOverride {
   readonly value: Override;
-  /** Whether it stands instead of this limit's value: its counter lies at the override's account or below. */
-  reaches(candidate: Candidate): boolean;
+  /** `at` of the limit that it is of. */
+  readonly at: string;
+  /** Where it stands. */
+  readonly account: string;
 }
 
 export interface OverrideSite {
@@ -43,8 +46,7 @@ export function compileOverride(
   context: LimitContext,
 ): CompiledOverride | undefined {
   const { account, source, path } = site;
-  const isBelow = ({ limit, owner }: Candidate) => owner === account || BELOW.has(limit.each ?? '');
-  const target = site.candidates.find(isBelow);
+  const target = site.candidates.find((candidate) => isBelow(candidate, account));
   const { problems } = context;
   if (target === undefined) {
     const [{ limit, owner } = { limit: undefined, owner: '' }] = site.candidates;
@@ -77,7 +79,16 @@ export function compileOverride(
     return undefined;
   }
   const value = Object.freeze({ max: amount.amount, burst, untilMs: endOfDayMs(entry.until, site.zone) });
-  return { value, reaches: (candidate) => candidate.limit === limit && isBelow(candidate) };
+  return { value, at: limit.at, account };
+}
+
+/** Whether it stands instead of this limit's value: its counter lies at the override's account or below. */
+export function reaches({ at, account }: CompiledOverride, candidate: Candidate): boolean {
+  return candidate.limit.at === at && isBelow(candidate, account);
+}
+
+function isBelow({ limit, owner }: Candidate, account: string): boolean {
+  return owner === account || BELOW.has(limit.each ?? '');
 }
 
 function hasPeriodOf({ shape }: Limit, window: Window | undefined): boolean {

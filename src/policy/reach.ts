@@ -1,5 +1,5 @@
 /** What nobody will ever reach, though nothing is wrong with it: warnings about a bundle without errors. */
-import { chainOf } from './accounts.ts';
+import { chainOf } from './account-resolver.ts';
 import { parseDigest } from './digest.ts';
 import type { Documents } from './documents.ts';
 import type { Policy } from './policy.ts';
