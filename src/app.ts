@@ -1,8 +1,10 @@
 /** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
 import type { Logger } from 'pino';
+import type { Endable } from './app/ending.ts';
+import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
 import { recover } from './app/recovery.ts';
-import { lastEntries } from './app/stop.ts';
+import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
 import { anomaliesOf, crossingLog } from './app/watch.ts';
 import { systemClock } from './core/clock.ts';
@@ -26,8 +28,6 @@ import { EventLog } from './telemetry/log.ts';
 
 /** Sweeps of reservations that are overdue. design/limits.md: each second. */
 const SWEEP_MS = 1_000;
-/** How long the end waits for calls that are under way, before what is left is cut. */
-const DRAIN_MS = 5_000;
 
 export interface AppOptions {
   readonly policy: Policy;
@@ -36,14 +36,13 @@ export interface AppOptions {
 }
 
 /** A running Tollgate. */
-export interface App {
+export interface App extends Endable {
+  readonly lifecycle: Lifecycle;
   readonly ledgerId: string;
   readonly check: Endpoint;
   readonly accessLog: Endpoint;
   /** What a restart found: calls without an end, and counters. */
   readonly recovered: { readonly holds: number; readonly counters: number };
-  /** Stops taking calls, finishes what is under way, flushes the ledger. Idempotent. */
-  stop(): Promise<void>;
 }
 
 /**
@@ -103,6 +102,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       expiryGraceMs: settings.expiryGraceMs,
     });
     const health = new Health([AUTHORIZATION, ACCESS_LOG]);
+    const lifecycle = new Lifecycle(health);
     const [check, accessLog] = await listenAll({
       policy: () => policy,
       settings,
@@ -110,6 +110,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       meter,
       ledger,
       health,
+      lifecycle,
       events,
       clock,
     });
@@ -120,21 +121,31 @@ export async function startApp(options: AppOptions): Promise<App> {
     }, SWEEP_MS);
     // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
     void tokens.prepare(policy);
-    health.set(true);
+    lifecycle.enter('serving');
+    const closeLedger = once(() => ledger.close());
+    const stopping = {
+      lifecycle,
+      check,
+      accessLog,
+      meter,
+      ledger: { close: closeLedger },
+      others: async () => clearInterval(sweeper),
+    };
+    let stopped: Promise<void> | undefined;
     return {
+      lifecycle,
       ledgerId: ledger.id,
       check: check.endpoint,
       accessLog: accessLog.endpoint,
       recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
-      stop: once(async () => {
-        health.set(false);
-        clearInterval(sweeper);
-        await check.close({ deadlineMs: DRAIN_MS });
-        await lastEntries(meter);
-        await accessLog.close({ deadlineMs: DRAIN_MS });
-        await ledger.close();
-        tellAnomalies();
-      }),
+      stop: (options) => {
+        stopped ??= stopInOrder(stopping, options).then(tellAnomalies);
+        return stopped;
+      },
+      abandon: () => {
+        lifecycle.enter('stopped');
+        return closeLedger();
+      },
     };
   } catch (error) {
     await ledger.close();

@@ -11,6 +11,7 @@ import type { Meter } from '../metering/meter.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Settings } from '../policy/settings.ts';
 import type { EventLog } from '../telemetry/log.ts';
+import type { Lifecycle } from './lifecycle.ts';
 
 /** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
 const CHECK_EXTRA_BYTES = 1024 * 1024;
@@ -25,13 +26,14 @@ export interface Parts {
   readonly meter: Meter;
   readonly ledger: SqliteLedger;
   readonly health: Health;
+  readonly lifecycle: Lifecycle;
   readonly events: EventLog;
   readonly clock: Clock;
 }
 
 /** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
 export async function listenAll(parts: Parts): Promise<readonly [check: Listener, accessLog: Listener]> {
-  const { policy, settings, decider, meter, ledger, health, events, clock } = parts;
+  const { policy, settings, decider, meter, ledger, health, lifecycle, events, clock } = parts;
   const check = serveCheck({
     decide: (call) => decider.decide(call),
     withdraw: (hold) => void meter.withdraw(hold),
@@ -40,6 +42,7 @@ export async function listenAll(parts: Parts): Promise<readonly [check: Listener
     random: Math.random,
     mintId: () => mintDecisionId(ledger.id, clock.nowMs()),
     policyVersion: () => policy().version,
+    isStopped: () => lifecycle.state === 'stopped',
     onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
   });
   const accessLog = serveAccessLog({

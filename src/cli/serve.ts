@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { ended } from '../app/ending.ts';
 import { startApp } from '../app.ts';
 import { loadBundle } from '../policy/bundle.ts';
 import { endpointText } from '../policy/endpoint.ts';
@@ -15,7 +16,7 @@ export function serveCommand(): Command {
     .requiredOption('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
     .addHelpText(
       'after',
-      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM, SIGINT or SIGHUP: finishes what is under way, takes the last entries of the access log, flushes the\nledger, exit 0. It reads the bundle at start only: restart it to enforce another one.',
+      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM, SIGINT or SIGHUP: says that it is not ready, answers for `drain` more (not after SIGINT), finishes what is\nunder way, takes the last entries of the access log, flushes the ledger, exit 0. A second signal flushes and ends at once. It reads the bundle at start only: restart it to enforce another one.',
     )
     .action(async ({ config }: { config: string }) => serve(config));
 }
@@ -47,23 +48,12 @@ async function serve(dir: string): Promise<void> {
     },
     'serving',
   );
-  await stopSignal();
-  log.info({ code: 'stopping' }, 'stopping');
-  await app.stop();
-  log.info({ code: 'stopped' }, 'stopped');
+  // SIGHUP too: there is nothing to reload yet, and by default it would end the process without a flush.
+  await ended(app, { log, drainMs: settings.drainMs, signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] });
 }
 
 /** Versions that keys were digested under and tollgate.yaml does not name: whoever holds such a key is nobody. */
 function peppersMissing({ keys }: Policy, { peppers }: Settings): ReadonlySet<string> {
   const missing = [...keys.values()].filter(({ pepper, revoked }) => !revoked && !peppers.has(pepper));
   return new Set(missing.map(({ pepper }) => pepper));
-}
-
-/** SIGHUP too: there is nothing to reload yet, and by default it would end the process without a flush. */
-const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of STOP_SIGNALS) process.on(signal, () => resolve());
-  });
 }

@@ -31,6 +31,8 @@ export interface CheckPorts {
   mintId(): string;
   /** Version of the policy in force; empty: none. */
   policyVersion(): string;
+  /** Nothing is decided any more: what is decided now could not be booked. Default: never. */
+  isStopped?(): boolean;
   /** Counts and logs; `cause` may hold what must not be shown to a client. */
   onFault?(fault: CheckFault, cause?: unknown): void;
 }
@@ -61,6 +63,7 @@ class CheckService {
 
   handle(request: Uint8Array, call: UnaryCall): Awaitable<Uint8Array> {
     if (call.cancelled) return this.#cancelled();
+    if (this.#ports.isStopped?.() === true) return this.#refuse('shutting_down', 'the gateway is restarting');
     const asked = this.#read(request, call);
     if ('malformed' in asked) {
       this.#fault('malformed', asked.malformed);

@@ -7,7 +7,13 @@ import { Writer } from './wire/writer.ts';
 const STATUS = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const writer = new Writer();
 
-/** Serving or not, for the whole server (`''`) and for each of its services alike. Begins as not serving. */
+/** The service that says whether the process lives: it depends on nothing but the loop that answers. */
+export const LIVENESS = 'liveness';
+
+/**
+ * Serving or not, for the whole server (`''`) and for each of its services alike. Begins as not serving. `liveness` is always
+ * served, whatever else is not.
+ */
 export class Health {
   readonly #services: ReadonlySet<string>;
   readonly #watchers = new Set<() => void>();
@@ -15,7 +21,7 @@ export class Health {
 
   /** `services`: full names, e.g. `envoy.service.auth.v3.Authorization`. */
   constructor(services: readonly string[]) {
-    this.#services = new Set(['', ...services]);
+    this.#services = new Set(['', LIVENESS, ...services]);
   }
 
   /** Tells every watcher if it changes. */
@@ -30,8 +36,9 @@ export class Health {
     kind: 'unary',
     path: '/grpc.health.v1.Health/Check',
     handle: (request) => {
-      if (!this.#services.has(serviceOf(request))) throw new RpcError(RPC_CODE.notFound, 'unknown service');
-      return this.#answer(true);
+      const service = serviceOf(request);
+      if (!this.#services.has(service)) throw new RpcError(RPC_CODE.notFound, 'unknown service');
+      return this.#answer(service);
     },
   };
 
@@ -40,17 +47,22 @@ export class Health {
     kind: 'outbound',
     path: '/grpc.health.v1.Health/Watch',
     open: (request, send) => {
-      const known = this.#services.has(serviceOf(request));
-      const tell = (): void => send(this.#answer(known));
+      const service = serviceOf(request);
+      const tell = (): void => send(this.#answer(service));
       tell();
-      if (known) this.#watchers.add(tell);
+      if (this.#services.has(service) && service !== LIVENESS) this.#watchers.add(tell);
       return () => this.#watchers.delete(tell);
     },
   };
 
-  #answer(known: boolean): Uint8Array {
-    writer.varint(1, known ? (this.#serving ? STATUS.serving : STATUS.notServing) : STATUS.serviceUnknown);
+  #answer(service: string): Uint8Array {
+    writer.varint(1, STATUS[this.#statusOf(service)]);
     return writer.finish();
+  }
+
+  #statusOf(service: string): keyof typeof STATUS {
+    if (!this.#services.has(service)) return 'serviceUnknown';
+    return this.#serving || service === LIVENESS ? 'serving' : 'notServing';
   }
 }
 

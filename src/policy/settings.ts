@@ -50,6 +50,8 @@ export interface Settings {
   readonly peppers: ReadonlyMap<string, string>;
   /** Longest a Check may take, where Envoy's own deadline is not nearer. Default 200, 10–10000. */
   readonly deadlineMs: number;
+  /** How long a process that was told to end goes on answering, not ready, before it closes its port. Default 3000, 1–60000. */
+  readonly drainMs: number;
   /** How long after its minting a decision may be settled. Default 1500000, at least every `lasts_max` + 600000. */
   readonly settleWithinMs: number;
   /** Added to a route's `lasts_max` before its reservation expires. Default 60000, 1000–600000. */
@@ -93,6 +95,7 @@ export const settingsSchema = z.strictObject({
     .describe('a mapping of versions to files')
     .optional(),
   deadline: duration.optional(),
+  drain: duration.optional(),
   settle_within: duration.optional(),
   expiry_grace: duration.optional(),
   counters_max: bound.optional(),
@@ -168,6 +171,7 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
     ledger: Object.freeze({ path: ledger }),
     peppers: new Map(Object.entries(data.peppers ?? {}).map(([version, path]) => [version, below(path)])),
     deadlineMs: ms(data.deadline, 200),
+    drainMs: ms(data.drain, 3_000),
     settleWithinMs: ms(data.settle_within, 25 * 60_000),
     expiryGraceMs: ms(data.expiry_grace, 60_000),
     countersMax: data.counters_max ?? 500_000,
@@ -181,6 +185,7 @@ function settingsOf(data: SettingsFile, dir: string): Settings {
 function lintRanges(settings: Settings, data: SettingsFile, source: Source, problems: Problems): void {
   const ranges: readonly [key: keyof SettingsFile, value: number, min: number, max: number, expected: string][] = [
     ['deadline', settings.deadlineMs, 10, 10_000, 'from `10ms` to `10s`'],
+    ['drain', settings.drainMs, 1, 60_000, 'from `1ms` to `1m`'],
     ['settle_within', settings.settleWithinMs, 1000, 7 * DAY_MS, 'from `1s` to `7d`'],
     ['expiry_grace', settings.expiryGraceMs, 1000, 600_000, 'from `1s` to `10m`'],
     ['counters_max', settings.countersMax, 1000, 10_000_000, 'from `1000` to `10000000`'],

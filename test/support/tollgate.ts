@@ -87,7 +87,7 @@ export async function writeBundle<C extends string>(
   const peppers = peppersOf(new Map([['v1', pepperFile]]));
   await writeFile(
     join(bundle, 'tollgate.yaml'),
-    `listen: {check: "unix:${dir}/run/check", access_log: "unix:${dir}/run/log", admin: "unix:${dir}/run/admin"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n${settings}`,
+    `listen: {check: "unix:${dir}/run/check", access_log: "unix:${dir}/run/log", admin: "unix:${dir}/run/admin"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\ndrain: 1ms\n${settings}`,
   );
   const key = {} as Record<C, string>;
   const keyId = {} as Record<C, string>;
