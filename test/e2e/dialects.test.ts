@@ -395,6 +395,19 @@ describe('every dialect, through the real Envoy', need, async () => {
     assert.deepEqual(headerOf(record!, 'x-goog-api-key'), [STUB_KEYS.gemini]);
   });
 
+  test('counting tokens of a model that nobody may see is refused in the words of the API', async () => {
+    const before = stack.stub.records().length;
+    const answer = await send({
+      url: stack.url,
+      path: '/v1beta/models/nobody:countTokens',
+      headers: { 'x-goog-api-key': stack.key.caller },
+      body: GEMINI,
+    });
+    assert.equal(answer.status, 404);
+    assert.equal((JSON.parse(answer.text) as { error: { status: string } }).error.status, 'NOT_FOUND');
+    assert.equal(stack.stub.records().length, before);
+  });
+
   test('`explain` asks as each API is asked: model in the path, cap in its own words', async () => {
     const explain = (...more: string[]) =>
       stack.cli(['explain', '--config', stack.bundle, '--key', stack.keyId.caller, ...more]);
