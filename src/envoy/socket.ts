@@ -13,17 +13,19 @@ const PROBE_MS = 1000;
  * Runs `bind`, which makes the socket, so that nobody outside our group can ever reach it. Makes its directory (0750) if
  * there is none; removes a socket that nobody listens on. Throws `settings_invalid`, or `port_in_use` where somebody does.
  */
-export async function bindSocket(path: string, bind: () => Promise<void>): Promise<void> {
+export async function bindSocket<T>(path: string, bind: () => Promise<T>): Promise<T> {
   await prepareDirectory(dirname(path));
   await removeStale(path);
   // Between bind and chmod others could connect: the mask, which is the whole process's, closes that gap.
   const mask = process.umask(0o007);
+  let bound: T;
   try {
-    await bind();
+    bound = await bind();
   } finally {
     process.umask(mask);
   }
   await chmod(path, SOCKET_MODE);
+  return bound;
 }
 
 async function prepareDirectory(directory: string): Promise<void> {

@@ -22,12 +22,15 @@ import {
   type UnaryMethod,
 } from './rpc.ts';
 import { bindSocket, inUse } from './socket.ts';
+import type { TlsDoor } from './tls.ts';
 
 /** Longest a call may take, ms, where the options say no other. */
 const DEADLINE_MS = 150;
 
 export interface ListenOptions {
   readonly endpoint: Endpoint;
+  /** Who may connect; undefined: whoever can. */
+  readonly door?: TlsDoor | undefined;
   readonly methods: readonly Method[];
   /** Largest message received, bytes; a larger one is RESOURCE_EXHAUSTED. For Check: Envoy's max_request_bytes + 1 MiB. */
   readonly receiveBytesMax: number;
@@ -73,12 +76,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const streams = new Streams();
   for (const method of options.methods)
     register(server, { method, streams, clock: options.clock, deadlineMs: options.deadlineMs ?? DEADLINE_MS });
-  const endpoint = await bind(server, options.endpoint);
+  const bound = await bind(server, options);
   let closing: Promise<void> | undefined;
   return {
-    endpoint,
+    endpoint: bound.endpoint,
     close: ({ deadlineMs }) => {
-      closing ??= drain(server, { endpoint, streams, deadlineMs });
+      closing ??= drain(server, { bound, streams, deadlineMs });
       return closing;
     },
   };
@@ -106,29 +109,65 @@ function liftResets(server: Server): void {
   Object.assign((server as unknown as { commonServerOptions: object }).commonServerOptions, RESETS);
 }
 
-async function bind(server: Server, endpoint: Endpoint): Promise<Endpoint> {
+/** A server that took its address. */
+interface Bound {
+  readonly endpoint: Endpoint;
+  /** Ends connections gently, and cuts what is left of them after `deadlineMs`. */
+  drain(deadlineMs: number): void;
+}
+
+async function bind(server: Server, { endpoint, door }: ListenOptions): Promise<Bound> {
   const target = endpointText(endpoint);
-  const bound = (): Promise<number> =>
-    new Promise((resolve, reject) => {
+  const open = door === undefined ? openPlain(server, target) : openDoor(server, endpoint, door);
+  const bound = async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
+    try {
+      return await open();
+    } catch (error) {
+      throw String(error).includes('EADDRINUSE') ? inUse(target) : error;
+    }
+  };
+  if (endpoint.kind === 'tcp') {
+    const [port, drain] = await bound();
+    return { endpoint: { ...endpoint, port }, drain };
+  }
+  const [, drain] = await bindSocket(endpoint.path, bound);
+  return { endpoint, drain };
+}
+
+function openPlain(server: Server, target: string) {
+  return async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
+    const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
         if (error === null) resolve(port);
-        else reject(error.message.includes('EADDRINUSE') ? inUse(target) : error);
+        else reject(error);
       });
     });
-  if (endpoint.kind === 'tcp') return { ...endpoint, port: await bound() };
-  await bindSocket(endpoint.path, async () => {
-    await bound();
-  });
-  return endpoint;
+    const bound = target.replace(/:0$/, `:${port}`);
+    return [port, (deadlineMs) => server.drain(bound, deadlineMs)];
+  };
+}
+
+/** The library gets connections that were let in, and no certificate: it checks none of what a door does. */
+function openDoor(server: Server, endpoint: Endpoint, door: TlsDoor) {
+  const where = endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port };
+  return async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const { port, close } = await door.open(where, (socket) => injector.injectConnection(socket));
+    const drain = (deadlineMs: number): void => {
+      close();
+      injector.drain(deadlineMs);
+    };
+    return [port, drain];
+  };
 }
 
 async function drain(
   server: Server,
-  { endpoint, streams, deadlineMs }: { endpoint: Endpoint; streams: Streams; deadlineMs: number },
+  { bound, streams, deadlineMs }: { bound: Bound; streams: Streams; deadlineMs: number },
 ): Promise<void> {
   streams.endAll();
   // Without channelz the library's forceShutdown (1.14.7) knows no connections, so that cutting them is left to its drain.
-  server.drain(endpointText(endpoint), deadlineMs);
+  bound.drain(deadlineMs);
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
