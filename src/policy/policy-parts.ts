@@ -8,7 +8,9 @@ import { catalogOf, type ModelParts } from './model-catalog.ts';
 import type { Policy } from './policy.ts';
 import { RouteMatcher } from './route-matcher.ts';
 
-export interface PolicyParts extends Omit<Policy, 'access' | 'models' | 'route' | 'account'>, ResolverParts {
+export interface PolicyParts
+  extends Omit<Policy, 'access' | 'models' | 'route' | 'account' | 'limitNames'>,
+    ResolverParts {
   readonly access: AccessParts;
   readonly models: ModelParts;
 }
@@ -37,5 +39,14 @@ export function assemblePolicy(parts: PolicyParts): Policy {
     prices,
     priceVersion,
     account: (path: string) => accounts.account(path),
+    limitNames: () => limitNamesOf(parts),
   });
+}
+
+function limitNamesOf({ trafficLimits, plans, accounts }: ResolverParts): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const { limits } of [{ limits: trafficLimits }, ...plans.values(), ...accounts.values()]) {
+    for (const { name, enforce } of limits) if (enforce !== 'off') names.add(name);
+  }
+  return names;
 }

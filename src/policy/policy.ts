@@ -250,4 +250,6 @@ export interface Policy {
    * Undeclared accounts are resolved once and kept in a bounded cache.
    */
   account(path: string): AccountPolicy | undefined;
+  /** Names of all limits that are not `off`, in the order of traffic, plans and accounts. Looks at every declared account. */
+  limitNames(): ReadonlySet<string>;
 }
