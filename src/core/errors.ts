@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'audit_unavailable'
   | 'bundle_invalid'
+  | 'bundle_read_only'
   | 'ledger_locked'
   | 'ledger_unavailable'
   | 'not_found'
