@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
+import { watchLoad } from './app/load.ts';
 import { recover } from './app/recovery.ts';
 import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
@@ -87,6 +88,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       settings: { settleWithinMs: settings.settleWithinMs },
     });
     meter.resume(recovered);
+    const load = watchLoad({ clock, events, classes: () => policy.classes, random: Math.random });
     const decider = new Decider({
       policy: () => policy,
       identifier,
@@ -97,6 +99,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       withdraw: (hold) => meter.withdraw(hold),
       expire: (customer) => meter.expire(customer),
       refuse: (refusal) => ledger.refuse(refusal),
+      shed: load.shed,
       turnedAway: ({ reason, detail }, decisionId) =>
         events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
       expiryGraceMs: settings.expiryGraceMs,
@@ -106,7 +109,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const [check, accessLog] = await listenAll({
       policy: () => policy,
       settings,
-      decider,
+      decide: (call) => load.during(() => decider.decide(call)),
       meter,
       ledger,
       health,
@@ -129,7 +132,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       accessLog,
       meter,
       ledger: { close: closeLedger },
-      others: async () => clearInterval(sweeper),
+      others: async () => {
+        clearInterval(sweeper);
+        load.close();
+      },
     };
     let stopped: Promise<void> | undefined;
     return {

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { mintDecisionId } from '../core/ids.ts';
-import type { Decider } from '../decision/check.ts';
+import type { Awaitable } from '../core/units.ts';
+import type { Call } from '../decision/call.ts';
+import type { Decision } from '../decision/decision.ts';
 import { serveAccessLog } from '../envoy/access-log-service.ts';
 import { serveCheck } from '../envoy/check-service.ts';
 import type { Health } from '../envoy/health.ts';
@@ -22,7 +24,7 @@ const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
 export interface Parts {
   policy(): Policy;
   readonly settings: Settings;
-  readonly decider: Decider;
+  decide(call: Call): Awaitable<Decision>;
   readonly meter: Meter;
   readonly ledger: SqliteLedger;
   readonly health: Health;
@@ -33,9 +35,9 @@ export interface Parts {
 
 /** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
 export async function listenAll(parts: Parts): Promise<readonly [check: Listener, accessLog: Listener]> {
-  const { policy, settings, decider, meter, ledger, health, lifecycle, events, clock } = parts;
+  const { policy, settings, decide, meter, ledger, health, lifecycle, events, clock } = parts;
   const check = serveCheck({
-    decide: (call) => decider.decide(call),
+    decide,
     withdraw: (hold) => void meter.withdraw(hold),
     holdToFields,
     clock,

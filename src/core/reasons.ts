@@ -67,6 +67,7 @@ export const REASONS = {
   keys_unavailable: 'unavailable',
   ledger_full: 'unavailable',
   limits_unavailable: 'unavailable',
+  overloaded: 'unavailable',
   policy_missing: 'unavailable',
   price_missing: 'unavailable',
   shutting_down: 'unavailable',

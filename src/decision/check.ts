@@ -23,6 +23,7 @@ import {
   type Fault,
   LEDGER_FULL,
   LIMITS_UNAVAILABLE,
+  OVERLOADED,
   POLICY_MISSING,
   QUERY_CREDENTIAL,
 } from './denial.ts';
@@ -48,6 +49,11 @@ export interface DeciderPorts {
   expire(customer: string): Awaitable<void>;
   /** Books a refusal of an identified caller; answers the decision id of the row it stands in. */
   refuse(refusal: Refusal): string;
+  /**
+   * How long a call of these classes should wait, ms, because the process cannot keep up; undefined: it is decided. `order`:
+   * all classes of the policy, the most important first. Default: every call is decided.
+   */
+  shed?(classes: readonly string[], order: readonly string[]): number | undefined;
   /** Told of each caller that was not let in, who has no row in the ledger. */
   turnedAway?(refusal: IdentityRefusal, decisionId: string): void;
   /** Reservations expire the route's `lasts_max` and this after they are minted, ms. */
@@ -97,6 +103,12 @@ export class Decider {
     if ('reason' in claims) return this.#denyUnread(who, claims);
     const classes = classesOf({ bound: principal.class, claimed: claims.class }, policy);
     if ('reason' in classes) return this.#denyUnread(who, classes);
+    // Before the body is read: what is turned away should cost little.
+    const shedMs = this.#ports.shed?.(classes, policy.classes);
+    if (shedMs !== undefined) {
+      const unread = this.#subject(who, { classes, run: claims.run, facts: undefined });
+      return this.#denyKnown(unread, { ...OVERLOADED, waitMs: shedMs });
+    }
     const facts = bodyOf(call, route);
     if (facts !== undefined && 'reason' in facts) return this.#denyUnread(who, facts);
     const named = namedOf(call, route);

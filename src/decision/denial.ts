@@ -68,6 +68,7 @@ export const QUERY_CREDENTIAL: Denial = {
 };
 export const POLICY_MISSING: Denial = { reason: 'policy_missing', message: 'no policy is loaded' };
 export const LIMITS_UNAVAILABLE: Denial = { reason: 'limits_unavailable', message: 'limits cannot be checked now' };
+export const OVERLOADED: Denial = { reason: 'overloaded', message: 'too much is asked for now: try again soon' };
 export const CLOCK_MOVED: Denial = { reason: 'clock_moved', message: 'the clock moved while limits were checked' };
 export const COUNTERS_EXHAUSTED: Denial = { reason: 'counters_exhausted', message: 'no room to count this call now' };
 export const DECIDED_BEFORE: Denial = { reason: 'internal_error', message: 'this call was decided before' };
