@@ -30,13 +30,15 @@ interface Verdict {
 /**
  * Proves API keys, and tokens where there is a prover; client certificates are refused as `credential_unsupported` until
  * they are served.
- * A change of policy (a revoked key, another bundle) drops all that was remembered, so it holds from the next request on.
+ * A change of policy (a revoked key, another bundle) or of peppers drops all that was remembered, so it holds from the next
+ * request on.
  */
 export class CredentialIdentifier implements Identifier {
   readonly #peppers: Peppers;
   readonly #tokens: TokenProver | undefined;
   readonly #cache = new VerdictCache();
   #policy: Policy | undefined;
+  #proving: Peppers['byVersion'] | undefined;
 
   constructor(peppers: Peppers, tokens?: TokenProver) {
     this.#peppers = peppers;
@@ -46,9 +48,10 @@ export class CredentialIdentifier implements Identifier {
   identify(headers: HeaderView, policy: Policy, nowMs: number): Awaitable<Principal | IdentityRefusal> {
     const presented = presentedCredential(headers);
     if ('reason' in presented) return presented;
-    if (this.#policy !== policy) {
+    if (this.#policy !== policy || this.#proving !== this.#peppers.byVersion) {
       this.#cache.clear();
       this.#policy = policy;
+      this.#proving = this.#peppers.byVersion;
     }
     // Over the exact bytes, so that no two spellings share an entry; token68 is ASCII.
     const exact = hash('sha256', presented.token, 'base64');

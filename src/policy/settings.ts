@@ -113,8 +113,7 @@ const CHECK: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_080 };
 const ACCESS_LOG: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 18_081 };
 
 /** A pepper is 64 hex digits and at most one line feed. */
-const PEPPER_BYTES_MIN = 64;
-const PEPPER_BYTES_MAX = 65;
+export const PEPPER_FILE = { bytesMin: 64, bytesMax: 65, remedy: '`tollgate keys pepper FILE` makes one' };
 /** Settlement stays open this much longer than the longest call. */
 const SETTLE_MARGIN_MS = 600_000;
 
@@ -238,8 +237,7 @@ function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source:
 
 async function lintSecrets(settings: Settings, source: Source, problems: Problems): Promise<void> {
   for (const [version, file] of settings.peppers) {
-    const remedy = '`tollgate keys pepper FILE` makes one';
-    const found = await secretFileFault(file, { bytesMin: PEPPER_BYTES_MIN, bytesMax: PEPPER_BYTES_MAX, remedy });
+    const found = await secretFileFault(file, PEPPER_FILE);
     if (found === undefined) continue;
     problems.report('secret-file', source.at(['peppers', version]), {
       expected: 'a readable file of 64 hex digits with mode 0640 or stricter',
