@@ -9,7 +9,7 @@ import type { Policy } from './policy.ts';
 import { RouteMatcher } from './route-matcher.ts';
 
 export interface PolicyParts
-  extends Omit<Policy, 'access' | 'models' | 'route' | 'account' | 'limitNames'>,
+  extends Omit<Policy, 'access' | 'models' | 'route' | 'account' | 'declaredAccounts' | 'limitNames'>,
     ResolverParts {
   readonly access: AccessParts;
   readonly models: ModelParts;
@@ -39,6 +39,7 @@ export function assemblePolicy(parts: PolicyParts): Policy {
     prices,
     priceVersion,
     account: (path: string) => accounts.account(path),
+    declaredAccounts: () => parts.accounts.keys(),
     limitNames: () => limitNamesOf(parts),
   });
 }

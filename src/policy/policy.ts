@@ -250,6 +250,8 @@ export interface Policy {
    * Undeclared accounts are resolved once and kept in a bounded cache.
    */
   account(path: string): AccountPolicy | undefined;
+  /** Paths of all declared accounts, in no order. */
+  declaredAccounts(): Iterable<string>;
   /** Names of all limits that are not `off`, in the order of traffic, plans and accounts. Looks at every declared account. */
   limitNames(): ReadonlySet<string>;
 }
