@@ -1,8 +1,7 @@
-/** Carries the methods of rpc.ts over gRPC. The one file that knows grpc-js. */
+/** Carries the methods of rpc.ts over gRPC. With binding.ts the only file that knows grpc-js. */
 import {
   logVerbosity,
   Server,
-  ServerCredentials,
   type ServerOptions,
   type ServerReadableStream,
   type ServerUnaryCall,
@@ -11,7 +10,8 @@ import {
   setLogVerbosity,
 } from '@grpc/grpc-js';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { type Endpoint, endpointText } from '../policy/endpoint.ts';
+import type { Endpoint } from '../policy/endpoint.ts';
+import { type Bound, bind } from './binding.ts';
 import {
   type InboundMethod,
   type Method,
@@ -21,7 +21,6 @@ import {
   type UnaryCall,
   type UnaryMethod,
 } from './rpc.ts';
-import { bindSocket, inUse } from './socket.ts';
 import type { TlsDoor } from './tls.ts';
 
 /** Longest a call may take, ms, where the options say no other. */
@@ -76,7 +75,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const streams = new Streams();
   for (const method of options.methods)
     register(server, { method, streams, clock: options.clock, deadlineMs: options.deadlineMs ?? DEADLINE_MS });
-  const bound = await bind(server, options);
+  const bound = await bind(server, options.endpoint, options.door);
   let closing: Promise<void> | undefined;
   return {
     endpoint: bound.endpoint,
@@ -107,58 +106,6 @@ function serverOptions({ receiveBytesMax, rotate = true, keepalive = KEEPALIVE }
  */
 function liftResets(server: Server): void {
   Object.assign((server as unknown as { commonServerOptions: object }).commonServerOptions, RESETS);
-}
-
-/** A server that took its address. */
-interface Bound {
-  readonly endpoint: Endpoint;
-  /** Ends connections gently, and cuts what is left of them after `deadlineMs`. */
-  drain(deadlineMs: number): void;
-}
-
-async function bind(server: Server, { endpoint, door }: ListenOptions): Promise<Bound> {
-  const target = endpointText(endpoint);
-  const open = door === undefined ? openPlain(server, target) : openDoor(server, endpoint, door);
-  const bound = async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
-    try {
-      return await open();
-    } catch (error) {
-      throw String(error).includes('EADDRINUSE') ? inUse(target) : error;
-    }
-  };
-  if (endpoint.kind === 'tcp') {
-    const [port, drain] = await bound();
-    return { endpoint: { ...endpoint, port }, drain };
-  }
-  const [, drain] = await bindSocket(endpoint.path, bound);
-  return { endpoint, drain };
-}
-
-function openPlain(server: Server, target: string) {
-  return async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(target, ServerCredentials.createInsecure(), (error, port) => {
-        if (error === null) resolve(port);
-        else reject(error);
-      });
-    });
-    const bound = target.replace(/:0$/, `:${port}`);
-    return [port, (deadlineMs) => server.drain(bound, deadlineMs)];
-  };
-}
-
-/** The library gets connections that were let in, and no certificate: it checks none of what a door does. */
-function openDoor(server: Server, endpoint: Endpoint, door: TlsDoor) {
-  const where = endpoint.kind === 'unix' ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port };
-  return async (): Promise<readonly [port: number, drain: Bound['drain']]> => {
-    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-    const { port, close } = await door.open(where, (socket) => injector.injectConnection(socket));
-    const drain = (deadlineMs: number): void => {
-      close();
-      injector.drain(deadlineMs);
-    };
-    return [port, drain];
-  };
 }
 
 async function drain(
