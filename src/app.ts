@@ -5,6 +5,7 @@ import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
 import { watchLoad } from './app/load.ts';
 import { recover } from './app/recovery.ts';
+import { openSecrets } from './app/secrets.ts';
 import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
 import { anomaliesOf, crossingLog } from './app/watch.ts';
@@ -15,7 +16,6 @@ import { AUTHORIZATION } from './envoy/check-service.ts';
 import { Health } from './envoy/health.ts';
 import { CredentialIdentifier } from './identity/identify.ts';
 import { fetchKeySet } from './identity/key-fetch.ts';
-import { peppersOf } from './identity/peppers.ts';
 import { TokenProver } from './identity/token-prover.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
@@ -64,7 +64,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     fetch: fetchKeySet,
     onFault: (fault, about) => events.write('warn', `issuer_keys_${fault}`, about),
   });
-  const identifier = new CredentialIdentifier(peppersOf(settings.peppers), tokens);
+  const secrets = await openSecrets(settings, { clock, events });
+  const identifier = new CredentialIdentifier(secrets.peppers, tokens);
   const ledger = await openSqliteLedger({
     file: settings.ledger.path,
     commitMs: settings.commitMs,
@@ -116,7 +117,9 @@ export async function startApp(options: AppOptions): Promise<App> {
       lifecycle,
       events,
       clock,
+      doors: secrets.doors,
     });
+    const unwatch = secrets.watch();
     const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
     const sweeper = setInterval(() => {
       void sweep(meter, clock, events);
@@ -135,6 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       others: async () => {
         clearInterval(sweeper);
         load.close();
+        unwatch();
       },
     };
     let stopped: Promise<void> | undefined;

@@ -14,6 +14,7 @@ import type { Policy } from '../policy/policy.ts';
 import type { Settings } from '../policy/settings.ts';
 import type { EventLog } from '../telemetry/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Doors } from './secrets.ts';
 
 /** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
 const CHECK_EXTRA_BYTES = 1024 * 1024;
@@ -24,6 +25,7 @@ const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
 export interface Parts {
   policy(): Policy;
   readonly settings: Settings;
+  readonly doors: Doors;
   decide(call: Call): Awaitable<Decision>;
   readonly meter: Meter;
   readonly ledger: SqliteLedger;
@@ -35,7 +37,7 @@ export interface Parts {
 
 /** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
 export async function listenAll(parts: Parts): Promise<readonly [check: Listener, accessLog: Listener]> {
-  const { policy, settings, decide, meter, ledger, health, lifecycle, events, clock } = parts;
+  const { policy, settings, doors, decide, meter, ledger, health, lifecycle, events, clock } = parts;
   const check = serveCheck({
     decide,
     withdraw: (hold) => void meter.withdraw(hold),
@@ -54,6 +56,7 @@ export async function listenAll(parts: Parts): Promise<readonly [check: Listener
   const bodyMax = Math.max(0, ...[...policy().routes.values()].map((route) => route.bodyMaxBytes));
   const first = await listen({
     endpoint: settings.listen.check,
+    door: doors.check,
     methods: [check, health.check, health.watch],
     receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
     deadlineMs: settings.deadlineMs,
@@ -62,6 +65,7 @@ export async function listenAll(parts: Parts): Promise<readonly [check: Listener
   try {
     const second = await listen({
       endpoint: settings.listen.accessLog,
+      door: doors.accessLog,
       methods: [accessLog, health.check, health.watch],
       receiveBytesMax: ACCESS_LOG_BYTES_MAX,
       rotate: false,

@@ -21,8 +21,8 @@ export interface Secrets {
   follow(peppers: Settings['peppers']): Promise<void>;
   /** Looks at all files now. */
   refresh(): Promise<void>;
-  /** Stops looking. */
-  close(): void;
+  /** Looks every 2 s from now on; answers how to stop. It keeps no process alive. */
+  watch(): () => void;
 }
 
 export interface SecretsOptions {
@@ -32,11 +32,9 @@ export interface SecretsOptions {
   readonly onTurnedAway?: (listener: string, fault: TurnedAway['fault']) => void;
   /** Called when changed files were taken (`done`) or not (`refused`): what, and why not. */
   readonly onReload?: (what: string, outcome: 'done' | 'refused', why: string | undefined) => void;
-  /** How often files are looked at, ms. Default 2000. */
-  readonly everyMs?: number;
 }
 
-/** Reads all of it, and looks at the files every 2 s. Throws `secret_unreadable` where one cannot be used. */
+/** Reads all of it. Throws `secret_unreadable` where one cannot be used. */
 export async function openSecrets(settings: Settings, options: SecretsOptions): Promise<Secrets> {
   const peppers = new LivePeppers(settings.peppers);
   const tellPeppers = pepperTeller(options);
@@ -52,13 +50,12 @@ export async function openSecrets(settings: Settings, options: SecretsOptions): 
       ...[...keepers.values()].map((keeper) => keeper.refresh()),
     ]);
   };
-  const stop = repeat(refresh, options.everyMs ?? LOOK_MS);
   return {
     peppers,
     doors,
     refresh,
     follow: async (versions) => tellPeppers(await peppers.follow(versions)),
-    close: stop,
+    watch: () => repeat(refresh, LOOK_MS),
   };
 }
 
@@ -124,7 +121,7 @@ function pepperTeller({ events, onReload }: SecretsOptions): (change: PepperChan
   };
 }
 
-/** Runs `look` time after time, never twice at once; answers how to stop. It keeps no process alive. */
+/** Never runs `look` twice at once. */
 function repeat(look: () => Promise<void>, everyMs: number): () => void {
   let isLooking = false;
   const timer = setInterval(() => {
