@@ -22,6 +22,8 @@ export interface StackOptions<C extends string> {
   readonly callers: Readonly<Record<C, TestCaller>>;
   /** Lines of tollgate.yaml beside listeners, ledger and pepper. */
   readonly settings?: string;
+  /** Options of node before the program, e.g. `--import`. */
+  readonly node?: readonly string[];
   /** `accessLog`: what stands between Envoy and Tollgate's own socket, see `TestStack.accessLog`. */
   readonly gateway?: Partial<Omit<GatewayOptions, 'dir' | 'check'>>;
 }
@@ -51,7 +53,7 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
   const dir = await tempDir(scope);
   const bundle = join(dir, 'bundle');
   const made = await writeBundle(bundle, options);
-  let child = await startTollgate(scope, bundle);
+  let child = await startTollgate(scope, bundle, options.node);
   const sockets = { check: { path: join(dir, 'run', 'check') }, accessLog: { path: join(dir, 'run', 'log') } };
   const gateway = await gatewayFor(scope, { retries: 0, ...sockets, ...options.gateway });
   return {
@@ -65,7 +67,7 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
     tollgate: () => child,
     restart: async () => {
       await child.ended;
-      child = await startTollgate(scope, bundle);
+      child = await startTollgate(scope, bundle, options.node);
     },
     cli: (args) => runCli(scope, args),
   };
@@ -109,8 +111,8 @@ function keyEntry({ id }: { id: string }, caller: TestCaller, digest: string): s
   return `${id}: {account: ${caller.account}, digest: "${digest}", kind: ${caller.kind ?? 'service'}, class: ${caller.class ?? 'interactive'}, environment: prod, owner: test@acme.example, created: ${created}, expires: ${expires}}\n`;
 }
 
-async function startTollgate(scope: Scope, bundle: string): Promise<Child> {
-  const child = spawnNode(scope, ['src/cli/main.ts', 'serve', '--config', bundle]);
+async function startTollgate(scope: Scope, bundle: string, node: readonly string[] = []): Promise<Child> {
+  const child = spawnNode(scope, [...node, 'src/cli/main.ts', 'serve', '--config', bundle]);
   await child.line(/"code":"serving"/);
   return child;
 }
