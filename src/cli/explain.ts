@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
+import { type Explanation, explanationOf, explanationOfDry } from '../app/explanation.ts';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
 import type { Call } from '../decision/call.ts';
@@ -10,7 +11,7 @@ import { MemoryLimitStore } from '../limits/memory-store.ts';
 import { fitsPath, pathOf } from '../policy/path-template.ts';
 import type { Policy, Route } from '../policy/policy.ts';
 import { policyOf } from './bundle.ts';
-import { type Explanation, explanationOf, explanationOfDry, renderExplanation } from './explanation.ts';
+import { renderExplanation } from './explanation.ts';
 import { jsonText } from './json.ts';
 import { type LedgerOptions, readLedger } from './ledger-option.ts';
 

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { TollgateError } from '../core/errors.ts';
 import type { BookLine } from './booking.ts';
 import { type Census, takeCensus } from './census.ts';
+import { type DecisionsQuery, decisionsOf, type ListedDecision } from './decision-list.ts';
 import type { Hold, Refusal } from './hold.ts';
 import type { Charged, CounterRow, End, EndKind } from './ledger.ts';
 import { type RefusalRow, type Report, refusalsOf, reportOf } from './report.ts';
@@ -63,6 +64,10 @@ export class LedgerReader {
 
   decision(id: string): BookedDecision | undefined {
     return this.#snapshot(() => this.#allowed(id) ?? this.#denied(id));
+  }
+
+  decisions(query: DecisionsQuery): readonly ListedDecision[] {
+    return this.#snapshot(() => decisionsOf(this.#db, query));
   }
 
   report(query: ReportQuery): Report {

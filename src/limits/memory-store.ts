@@ -156,6 +156,14 @@ export class MemoryLimitStore implements LimitStore {
     return changes.map((change) => this.#adjustOne(change, { isNew, now }));
   }
 
+  /** How a counter stands, holds included, a bucket's level rounded up; zeros where there is none. Changes no answer. */
+  peek(ref: CounterRef): { readonly used: number; readonly held: number } {
+    const now = this.#clock.nowMs();
+    const counter = this.#tables.live(ref.counter, now);
+    if (counter === undefined) return { used: 0, held: 0 };
+    return { used: counter.usedAt(rateOfRef(ref, counter), now), held: counter.held };
+  }
+
   /** States that changed since the last call, for the ledger to keep; empty unless the store is durable. */
   changes(): CounterRow[] {
     return this.#tables.log?.drain() ?? [];
