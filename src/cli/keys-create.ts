@@ -1,16 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import type * as z from 'zod';
+import { commandAudit, operator } from '../app/audit.ts';
+import { createKey } from '../app/key-registry.ts';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
-import { mintApiKey } from '../identity/api-key.ts';
-import { digestText } from '../identity/digest.ts';
-import { appendKey, type KeyEntry, keyFileOf } from '../identity/key-file.ts';
-import { lifetimeOf } from '../identity/lifetime.ts';
 import { peppersOf } from '../identity/peppers.ts';
 import { loadBundle } from '../policy/bundle.ts';
-import { keysDirectory } from '../policy/directory.ts';
-import { environment, owner } from '../policy/forms.ts';
 import { KINDS, type Policy } from '../policy/policy.ts';
 import type { Settings } from '../policy/settings.ts';
 import { hasProblems } from './bundle.ts';
@@ -19,7 +13,7 @@ interface CreateOptions {
   readonly config: string;
   readonly account: string;
   readonly class: string;
-  readonly kind: KeyEntry['kind'];
+  readonly kind: string;
   readonly owner: string;
   readonly expires?: string;
   readonly env?: string;
@@ -47,34 +41,27 @@ export function createCommand(): Command {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  const { policy, settings } = await soundBundle(options.config);
-  const lifetime = lifetimeOf(systemClock.nowMs(), { asked: options.expires, ageMaxMs: policy.keyAgeMaxMs });
-  if ('text' in lifetime) throw new TollgateError('usage', lifetime.text);
-  assertKnown(options, policy);
+  const { config } = options;
+  const { policy, settings } = await soundBundle(config);
   const peppers = peppersOf(settings.peppers);
-  if (peppers.newest === undefined) throw noPepper(options.config);
-
-  const minted = mintApiKey(options.env ?? policy.environment);
-  const keysDir = keysDirectory(options.config);
-  // Where it cannot be made, appending says so.
-  await mkdir(keysDir, { recursive: true }).catch(() => undefined);
-  const file = keyFileOf(keysDir, options.account);
-  await appendKey(file, minted.id, {
-    account: options.account,
-    digest: digestText(minted.key, peppers),
-    kind: options.kind,
-    class: options.class,
-    environment: minted.environment,
-    owner: options.owner,
-    ...lifetime,
-  });
+  if (peppers.newest === undefined) throw noPepper(config);
+  const minted = await createKey(
+    { ...options, expires: options.expires, environment: options.env },
+    { policy, peppers, nowMs: systemClock.nowMs() },
+    {
+      dir: config,
+      audit: commandAudit(settings.audit.path, systemClock),
+      actor: operator(),
+      policyVersion: policy.version,
+    },
+  );
   process.stdout.write(`${minted.key}\n`);
   const elsewhere =
     minted.environment === policy.environment
       ? ''
       : `it is for environment ${minted.environment} and refused in ${policy.environment}, this bundle's own\n`;
   process.stderr.write(
-    `key ${minted.id} for ${options.account}, valid to the end of ${lifetime.expires} (UTC), is in ${file}; it is shown this once, and let in once \`tollgate serve\` is started again\n${elsewhere}`,
+    `key ${minted.id} for ${options.account}, valid to the end of ${minted.expires} (UTC), is in ${minted.file}; it is shown this once, and let in once \`tollgate serve\` is started again\n${elsewhere}`,
   );
 }
 
@@ -91,23 +78,4 @@ function noPepper(dir: string): TollgateError {
     'settings_invalid',
     `tollgate.yaml of \`${dir}\` names no pepper file that can be used; make one with \`tollgate keys pepper ${dir}/../pepper-v1\` and name it there: \`peppers: { v1: ../pepper-v1 }\``,
   );
-}
-
-function assertKnown(options: CreateOptions, policy: Policy): void {
-  if (policy.account(options.account)?.declared !== true) {
-    throw new TollgateError('usage', `expected an account that accounts/ declares, found \`${options.account}\``);
-  }
-  if (!policy.classes.includes(options.class)) {
-    throw new TollgateError(
-      'usage',
-      `expected one of the classes \`${policy.classes.join('`, `')}\`, found \`${options.class}\``,
-    );
-  }
-  assertForm(options.owner, owner);
-  if (options.env !== undefined) assertForm(options.env, environment);
-}
-
-function assertForm(text: string, form: z.ZodType): void {
-  if (form.safeParse(text).success) return;
-  throw new TollgateError('usage', `expected ${form.description}, found \`${text}\``);
 }

@@ -1,8 +1,10 @@
 import { Command } from 'commander';
+import { commandAudit, operator } from '../app/audit.ts';
+import { revokeKeyOf } from '../app/key-registry.ts';
+import type { Audit } from '../core/audit.ts';
+import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
-import { revokeKey } from '../identity/key-file.ts';
-import { keysDirectory } from '../policy/directory.ts';
-import { keyId } from '../policy/forms.ts';
+import { loadSettings } from '../policy/bundle.ts';
 
 /** `tollgate keys revoke ID`: marks the entry, which stays, so that its id means one key for good. */
 export function revokeCommand(): Command {
@@ -18,13 +20,28 @@ export function revokeCommand(): Command {
 }
 
 async function revoke(id: string, { config }: { config: string }): Promise<void> {
-  // The whole key is in a hurried hand's clipboard sooner than its id; it is not repeated in the message.
-  if (!keyId.safeParse(id).success) throw new TollgateError('usage', 'expected a public id like `k7f3q2abcdef`');
-  const outcome = await revokeKey(keysDirectory(config), id);
-  if (outcome === 'unknown') throw new TollgateError('not_found', `no key \`${id}\` in \`${keysDirectory(config)}\``);
+  const { settings } = await loadSettings(config);
+  const unrecorded = (): void => {
+    process.stderr.write('the audit has no record of it: its file cannot be written, or tollgate.yaml has problems\n');
+  };
+  const outcome = await revokeKeyOf(
+    id,
+    {
+      dir: config,
+      audit: settings === undefined ? NO_AUDIT : commandAudit(settings.audit.path, systemClock),
+      actor: operator(),
+      policyVersion: undefined,
+    },
+    unrecorded,
+  );
   process.stderr.write(
     outcome === 'already'
       ? `key ${id} was revoked before\n`
       : `key ${id} is revoked; start \`tollgate serve\` again to enforce it\n`,
   );
 }
+
+/** Without settings nobody knows where the audit is. */
+const NO_AUDIT: Audit = {
+  append: () => Promise.reject(new TollgateError('audit_unavailable', 'tollgate.yaml does not say where the audit is')),
+};
