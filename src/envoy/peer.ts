@@ -29,6 +29,7 @@ export function judgePeer(
 
 /** One entry of Node's text: a type, and a value that is quoted as in JSON where it could be mistaken for more entries. */
 const ENTRY = /(?:^|, )([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^",]*)/y;
+const HOST = /^[a-z0-9_.-]+$/;
 /** More than any certificate of a workload has. */
 const NAMES_MAX = 100;
 
@@ -46,10 +47,10 @@ export function namesIn(subjectAltName: string): readonly string[] {
     if (match === null || hosts.length + uris.length >= NAMES_MAX) return [];
     at = ENTRY.lastIndex;
     const [, type, value] = match;
-    // A quoted value has characters that no name of a list has.
-    if (type === 'DNS' && !value!.startsWith('"')) hosts.push(value!.toLowerCase());
+    if (type === 'DNS') hosts.push(value!.toLowerCase());
     if (type === 'URI') uris.push(value!);
   }
-  const ids = uris.filter((uri) => uri.startsWith('spiffe://'));
-  return uris.length === 1 ? [...ids, ...hosts] : hosts;
+  const ids = uris.length === 1 ? uris.filter((uri) => uri.startsWith('spiffe://')) : [];
+  // No id comes out of a DNS entry, whatever its authority has put there.
+  return [...ids, ...hosts.filter((host) => HOST.test(host))];
 }
