@@ -5,7 +5,7 @@ const LAG_MS = 50;
 const IN_FLIGHT = 500;
 /** Below half of both it is well again: between the two nothing changes, so that classes do not flap. */
 const WELL_SHARE = 0.5;
-/** While it lasts, one class more is shed after this. */
+/** While it lasts without a break, one class more is shed after this. */
 const DEEPER_AFTER_MS = 200;
 /** When it has been well for this long, one class less is. */
 const BACK_AFTER_MS = 1_000;
@@ -33,6 +33,9 @@ export class Overload {
   /** Classes shed, counted from the last. */
   #depth = 0;
   #changedMs: number;
+  /** Pressed at every look since then; undefined: not now. One stall, however long, is over at the next look. */
+  #sinceMs: number | undefined;
+  /** Last time that it was not well. */
   #pressedMs: number;
   #turn = 0;
   readonly #shed = new Map<string, number>();
@@ -56,14 +59,16 @@ export class Overload {
   observe({ nowMs, lagMs, inFlight }: Load, classes: number): void {
     const lag = nowMs - this.#startedMs < COLD_MS ? 0 : lagMs;
     if (lag > LAG_MS || inFlight > IN_FLIGHT) {
+      this.#sinceMs ??= nowMs;
       this.#pressedMs = nowMs;
-      if (this.#depth === 0 || nowMs - this.#changedMs >= DEEPER_AFTER_MS) this.#to(this.#depth + 1, nowMs, classes);
+      const lasts = nowMs - Math.max(this.#sinceMs, this.#changedMs) >= DEEPER_AFTER_MS;
+      if (this.#depth === 0 || lasts) this.#to(this.#depth + 1, nowMs, classes);
       return;
     }
-    if (this.#depth === 0) return;
+    this.#sinceMs = undefined;
     if (lag > LAG_MS * WELL_SHARE || inFlight > IN_FLIGHT * WELL_SHARE) this.#pressedMs = nowMs;
-    else if (nowMs - Math.max(this.#pressedMs, this.#changedMs) >= BACK_AFTER_MS)
-      this.#to(this.#depth - 1, nowMs, classes);
+    const wellMs = nowMs - Math.max(this.#pressedMs, this.#changedMs);
+    if (this.#depth > 0 && wellMs >= BACK_AFTER_MS) this.#to(this.#depth - 1, nowMs, classes);
   }
 
   /**

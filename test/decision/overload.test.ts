@@ -58,6 +58,17 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
     '-i -- --',
   ],
   [
+    'stall after stall, each over at the next look: the last class',
+    [
+      [0, 200],
+      [10, 0],
+      [500, 200],
+      [510, 0],
+      [900, 200],
+    ],
+    'ii aa --',
+  ],
+  [
     'well for less than a second',
     [
       [0, 60],

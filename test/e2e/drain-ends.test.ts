@@ -1,7 +1,7 @@
 /** How a Tollgate ends, and what is left: P1 (the order), P4 (a fault of ours), P12 (no heap), P14 (no file descriptors). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, test } from 'node:test';
@@ -110,7 +110,7 @@ describe('ends of a Tollgate', need, async () => {
     limitTo(60);
     const idle: Socket[] = Array.from({ length: 100 }, () => connect({ path: sockets.check }));
     for (const socket of idle) socket.on('error', () => {});
-    await sleep(300);
+    await until('no descriptor is left', async () => (await readdir(`/proc/${pid}/fd`)).length >= 60);
     await assertBooked(await burst());
     await assertBooked(await burst());
     for (const socket of idle) socket.destroy();
