@@ -7,6 +7,7 @@ import { type IdentityRefusal, isRefusal, type Principal } from '../identity/pri
 import type { Hold, Refusal } from '../ledger/hold.ts';
 import type { LimitStore, ReserveAnswer } from '../limits/store.ts';
 import type { Policy, Route } from '../policy/policy.ts';
+import type { Step } from '../telemetry/names.ts';
 import { bodyOf, namedOf } from './body.ts';
 import type { Call } from './call.ts';
 import { claimsOf, classesOf } from './claims.ts';
@@ -71,30 +72,31 @@ export class Decider {
     this.#ports = ports;
   }
 
-  /** Allow (reserved, and in the ledger's queue) or deny. Answers a value where nothing has to be waited for. Throws only for a fault of ours. */
-  decide(call: Call): Awaitable<Decision> {
+  /** Allow (reserved, and in the ledger's queue) or deny; the step behind the last mark is `conclude`. Answers a value where nothing has to be waited for. Throws only for a fault of ours. */
+  decide(call: Call, steps?: Steps): Awaitable<Decision> {
     const policy = this.#ports.policy();
     if (policy === undefined) return this.#deny(POLICY_MISSING, { policy });
     const route = routeOf(call, policy);
     if ('reason' in route) return this.#deny(route, { policy });
     if (hasQueryCredential(call.path)) return this.#deny(QUERY_CREDENTIAL, { policy, route });
     const found = this.#ports.identifier.identify(call.headers, policy, this.#ports.clock.nowMs());
-    if (!(found instanceof Promise)) return this.#met(call, { policy, route }, found);
-    return found.then((late) => this.#met(call, { policy, route }, late));
+    if (!(found instanceof Promise)) return this.#met(call, { policy, route, steps }, found);
+    return found.then((late) => this.#met(call, { policy, route, steps }, late));
   }
 
   #met(
     call: Call,
-    { policy, route }: Pick<Caller, 'policy' | 'route'>,
+    { policy, route, steps }: Pick<Caller, 'policy' | 'route' | 'steps'>,
     principal: Principal | IdentityRefusal,
   ): Awaitable<Decision> {
+    steps?.mark('identify');
     if (isRefusal(principal)) return this.#turnAway(principal, { policy, route });
     const account = policy.account(principal.account);
     if (account === undefined) {
       const detail = `account \`${principal.account}\` of credential \`${principal.credential}\` is not declared`;
       return this.#turnAway({ reason: 'credential_unknown', detail }, { policy, route });
     }
-    return this.#identified(call, { policy, route, principal, account });
+    return this.#identified(call, { policy, route, steps, principal, account });
   }
 
   #identified(call: Call, who: Caller): Awaitable<Decision> {
@@ -124,7 +126,8 @@ export class Decider {
     if ('reason' in offered) return this.#denyKnown(subject, offered);
     const planned = plan(subject, offered);
     if ('reason' in planned) return this.#denyKnown(subject, planned);
-    return this.#reserve({ call, subject, offered, planned, moved: false, expired: false });
+    who.steps?.mark('read');
+    return this.#reserve({ call, steps: who.steps, subject, offered, planned, moved: false, expired: false });
   }
 
   #subject(who: Caller, asked: Pick<Subject, 'classes' | 'run' | 'facts' | 'named'>): Subject {
@@ -160,6 +163,7 @@ export class Decider {
   }
 
   #answered(asked: Asked, answer: ReserveAnswer): Awaitable<Decision> {
+    asked.steps?.mark('reserve');
     const { subject, planned } = asked;
     switch (answer.outcome) {
       case 'admitted':
@@ -257,11 +261,17 @@ export class Decider {
   }
 }
 
+/** Is told of each step that is over. */
+export interface Steps {
+  mark(step: Step): void;
+}
+
 /** Who calls which route, under which policy. */
-type Caller = Pick<Subject, 'policy' | 'route' | 'principal' | 'account'>;
+type Caller = Pick<Subject, 'policy' | 'route' | 'principal' | 'account'> & { readonly steps: Steps | undefined };
 
 interface Asked {
   readonly call: Call;
+  readonly steps: Steps | undefined;
   readonly subject: Subject;
   readonly offered: Template;
   readonly planned: Question;

@@ -27,6 +27,8 @@ export interface MeterPorts {
   policy(): Policy | undefined;
   /** Told of each threshold of a limit that an end crossed. */
   crossed?(crossing: Crossing): void;
+  /** Told of the first end of each call; of a later one only where the first is forgotten. */
+  ended?(end: End): void;
   readonly settings: MeterSettings;
 }
 
@@ -216,8 +218,11 @@ export class Meter {
   }
 
   #booked(held: Held, end: End): void {
+    const { decisionId } = held.hold;
+    const isFirst = this.#held.openOne(decisionId) !== undefined || this.#held.get(decisionId) === undefined;
     this.#ports.ledger.end(end);
     this.#held.end(held);
+    if (isFirst) this.#ports.ended?.(end);
     if (end.kind !== 'corrected') this.#counts[end.kind]++;
     this.#counts[end.source === 'hold' ? 'fromHold' : 'fromEntry']++;
     if (end.flags.includes('usage_faulty')) this.#counts.faulty++;

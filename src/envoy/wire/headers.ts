@@ -16,6 +16,7 @@ export const READ_HEADERS = [
   'tollgate-class',
   'tollgate-downgrade',
   'tollgate-run',
+  'traceparent',
   'upgrade',
   'x-api-key',
   'x-envoy-auth-partial-body',
