@@ -5,7 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import * as z from 'zod';
 import { type AdminEnv, changesOnlyByUs, headersOnAll, onlyFor, PLAIN_HEADERS, type RoleGuard } from './guard.ts';
-import type { AdminPorts } from './ports.ts';
+import type { AdminPorts, ReloadView } from './ports.ts';
 import { type AdminProblem, PROBLEM_TYPE, problem, problemOf, problemText } from './problem.ts';
 import { ProblemError } from './problem-error.ts';
 import { readPage, readQuery, readSince } from './query.ts';
@@ -44,6 +44,11 @@ export function adminApp({ ports, metricsFree, ...guard }: AdminAppOptions): Hon
   return app;
 }
 
+const RELOAD_STATUS = { loaded: 200, unchanged: 200, refused: 409, moving: 409, failed: 503 } as const satisfies Record<
+  ReloadView['outcome'],
+  number
+>;
+
 const tooLarge = problem('body_too_large', `expected a body of at most ${BODY_BYTES_MAX} bytes`);
 
 /** Whoever asks whether it lives is a probe, without a token. Liveness says that the loop turns, and nothing else. */
@@ -61,7 +66,7 @@ function policyRoutes(app: Hono<AdminEnv>, ports: AdminPorts, guard: RoleGuard):
   app.post('/v1/policy/reload', onlyFor('policy_reload', guard), async (c) => {
     emptyBody(await c.req.text());
     const outcome = await ports.reload(c.var.caller);
-    return json(c, outcome, outcome.outcome === 'refused' ? 409 : 200);
+    return json(c, outcome, RELOAD_STATUS[outcome.outcome]);
   });
   app.get('/v1/config', onlyFor('config_read', guard), (c) => json(c, ports.config()));
   app.get('/v1/audit', onlyFor('audit_read', guard), async (c) => {

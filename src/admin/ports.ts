@@ -25,6 +25,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not, in words of ours; empty if it is. */
   readonly reasons: readonly string[];
+  /** In force; undefined: none. */
+  readonly policy_version: string | undefined;
 }
 
 export interface PolicyView {
@@ -36,8 +38,8 @@ export interface PolicyView {
 }
 
 export interface ReloadView {
-  /** `replaced`: another version is in force. `same`: the bundle says what is in force. `refused`: it has problems. */
-  readonly outcome: 'replaced' | 'same' | 'refused';
+  /** `loaded`: another version is in force. `unchanged`: it says what is in force. `moving`: it is being written. `failed`: not its fault. */
+  readonly outcome: 'loaded' | 'unchanged' | 'refused' | 'moving' | 'failed';
   readonly version: string;
   readonly problems: readonly string[];
 }
