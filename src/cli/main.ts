@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { versionText } from '../app/version.ts';
 import { TollgateError } from '../core/errors.ts';
 import { censusCommand } from './census.ts';
 import { checkCommand } from './check.ts';
@@ -26,12 +26,6 @@ async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = failed(error);
   }
-}
-
-/** As package.json has it, which lies two directories up both in the sources and in the build. */
-function versionText(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Says what went wrong on stderr (commander has said its own) and answers the exit code. */

@@ -2,7 +2,7 @@
  * Counters and histograms of our own, read by OpenTelemetry's serializers. A measurement is a few look-ups and an addition:
  * the SDK's instruments cost a microsecond each, a tenth of a whole decision.
  */
-import { type MetricSpec, OTHER } from './names.ts';
+import type { MetricSpec } from './names.ts';
 
 /** Time series of one process, counted as Prometheus does: a histogram has one for each bucket, and its sum and count. */
 export const SERIES_MAX = 5000;
@@ -168,21 +168,4 @@ function newNode<C>(): Node<C> {
 /** Series of one point. */
 export function seriesOf({ kind, bounds = [] }: MetricSpec): number {
   return kind === 'histogram' ? bounds.length + 3 : 1;
-}
-
-/** Gives a label of its own to the first `max` values that ask; `other` to the rest. */
-export class FirstCome {
-  readonly #labels = new Set<string>();
-  readonly #max: number;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  label(value: string): string {
-    if (this.#labels.has(value)) return value;
-    if (value === OTHER || this.#labels.size >= this.#max) return OTHER;
-    this.#labels.add(value);
-    return value;
-  }
 }

@@ -1,0 +1,261 @@
+/** Telemetry of a process: hooks for its parts, none of which ever throws or waits, and what is sent of it. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { Clock } from '../core/clock.ts';
+import { TollgateError } from '../core/errors.ts';
+import type { Awaitable } from '../core/units.ts';
+import type { Call } from '../decision/call.ts';
+import type { Steps } from '../decision/check.ts';
+import type { Decision } from '../decision/decision.ts';
+import type { Hold, Refusal, TracedCandidate } from '../ledger/hold.ts';
+import type { End } from '../ledger/ledger.ts';
+import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
+import type { MemoryLimitStore } from '../limits/memory-store.ts';
+import type { Crossing } from '../limits/store.ts';
+import type { Meter } from '../metering/meter.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Settings } from '../policy/settings.ts';
+import type { TelemetrySettings } from '../policy/settings-telemetry.ts';
+import { parseHeaders } from '../telemetry/collector.ts';
+import { Instruments } from '../telemetry/instruments.ts';
+import { droppedLines, type EventSink } from '../telemetry/log.ts';
+import { MODES, type Mode, type Signal } from '../telemetry/names.ts';
+import type { Watch } from '../telemetry/tracing.ts';
+import type { LoadWatch } from './load.ts';
+import { decisionSeen, driftOf, namesOf, usageSeen, windowEnd } from './telemetry-seen.ts';
+import { versionText } from './version.ts';
+import { anomaliesOf } from './watch.ts';
+
+const LOOP_RESOLUTION_MS = 20;
+
+export interface TelemetryOptions {
+  readonly settings: TelemetrySettings;
+  readonly clock: Clock;
+  /** The policy in force; undefined: none. */
+  policy(): Policy | undefined;
+  /** Told of each export that failed. */
+  onFailure(signal: Signal, why: string): void;
+}
+
+/** Starts it. Throws `secret_unreadable` where the file of headers cannot be read, or is not one. */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { otlp, headersFile, timeoutMs, everyMs, traces, accountsMax } = options.settings;
+  const headers = headersFile === undefined || otlp === undefined ? {} : await readHeaders(headersFile);
+  const { clock, onFailure } = options;
+  return new Telemetry(
+    new Instruments({
+      clock,
+      version: versionText(),
+      instance: randomUUID(),
+      accountsMax,
+      otlp: otlp === undefined ? undefined : { url: otlp, headers, timeoutMs, everyMs, traces, onFailure },
+      random: Math.random,
+    }),
+    options,
+  );
+}
+
+async function readHeaders(file: string): Promise<Record<string, string>> {
+  let headers: Record<string, string> | undefined;
+  try {
+    headers = parseHeaders(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new TollgateError('secret_unreadable', `headers file \`${file}\` cannot be read`, { cause });
+  }
+  if (headers === undefined) {
+    throw new TollgateError('secret_unreadable', `headers file \`${file}\` must have a \`name: value\` in each line`);
+  }
+  return headers;
+}
+
+/** The parts that are asked when somebody reads metrics. */
+export interface ReadParts {
+  readonly store: MemoryLimitStore;
+  readonly meter: Meter;
+  readonly ledger: SqliteLedger;
+  readonly load: LoadWatch;
+  readonly settings: Settings;
+}
+
+export class Telemetry {
+  readonly #instruments: Instruments;
+  readonly #options: TelemetryOptions;
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  #drift = 0;
+
+  constructor(instruments: Instruments, options: TelemetryOptions) {
+    this.#instruments = instruments;
+    this.#options = options;
+  }
+
+  /** Where events of the log also go. */
+  readonly events: EventSink = (level, code, fields) => {
+    this.#safely(() => this.#instruments.events(level, code, fields));
+  };
+
+  /** Around the decider: its decisions are counted and, where the caller or the settings say so, traced. */
+  watched(decide: (call: Call, steps: Steps | undefined) => Awaitable<Decision>): (call: Call) => Awaitable<Decision> {
+    const { clock } = this.#options;
+    return (call) => {
+      const startMs = clock.monotonicMs();
+      const watch = this.#begin(call);
+      const decision = decide(call, watch);
+      if (!(decision instanceof Promise)) {
+        this.#decided(decision, startMs, watch);
+        return decision;
+      }
+      return decision.then((late) => {
+        this.#decided(late, startMs, watch);
+        return late;
+      });
+    };
+  }
+
+  /** A refusal on its way to the ledger, which has the limits that were asked. */
+  refused(refusal: Refusal): void {
+    this.#safely(() => {
+      this.#asked(refusal.trace, undefined);
+      if (refusal.limit !== undefined) this.#instruments.limitRefused(refusal.limit);
+    });
+  }
+
+  /** The first end of a call. */
+  ended(end: End): void {
+    this.#safely(() => {
+      const policy = this.#options.policy();
+      this.#drift += driftOf(end) / 10 ** (policy?.prices.decimals ?? 0);
+      this.#instruments.ended(usageSeen(end, policy));
+    });
+  }
+
+  crossed({ limit }: Crossing): void {
+    this.#safely(() => this.#instruments.limitWarned(limit));
+  }
+
+  checkFault(fault: string): void {
+    this.#safely(() => this.#instruments.checkFault(fault));
+  }
+
+  /** Another policy is in force. */
+  policyLoaded(policy: Policy): void {
+    this.#safely(() => this.#instruments.policyLoaded(namesOf(policy), this.#options.clock.nowMs()));
+  }
+
+  /** What lies in the policy's directory is not taken. */
+  policyRefused(): void {
+    this.#safely(() => this.#instruments.policyRefused());
+  }
+
+  /** Prometheus text. */
+  metrics(): Promise<string> {
+    return this.#instruments.metrics();
+  }
+
+  /** Sends what is left, at most 1.5 s long. Idempotent, never rejects. */
+  close(): Promise<void> {
+    this.#loop.disable();
+    return this.#instruments.close();
+  }
+
+  /** Shows what the parts know of themselves. To be called once. */
+  show({ store, meter, ledger, load, settings }: ReadParts): void {
+    const of = this.#instruments;
+    this.#loop.enable();
+    of.observe('mode', () => {
+      const mode = this.#mode(ledger);
+      return MODES.map((each) => [[each], Number(each === mode)] as const);
+    });
+    of.observe('checksShed', () => [...load.counts().shed].map(([name, count]) => [[name], count] as const));
+    of.observe('ledgerQueue', () => [[[], ledger.counts().queued]]);
+    of.observe('ledgerCommits', () => [[[], ledger.counts().commits]]);
+    of.observe('ledgerFailing', () => [[[], ledger.counts().failures]]);
+    of.observe('ledgerRows', () => {
+      const { committed, repeated, conflicts, superseded, folded, turnedAway, lost, rejected } = ledger.counts();
+      const rows = {
+        committed,
+        repeated,
+        conflict: conflicts,
+        superseded,
+        folded,
+        turned_away: turnedAway,
+        lost,
+        rejected,
+      };
+      return Object.entries(rows).map(([outcome, count]) => [[outcome], count] as const);
+    });
+    of.observe('ledgerDrift', () => [[[], this.#drift]]);
+    of.observe('anomalies', () =>
+      Object.entries(anomaliesOf(meter, ledger)).map(([fault, count]) => [[fault], count] as const),
+    );
+    of.observe('reservationsOpen', () => [[[], meter.counts().open]]);
+    of.observe('counters', () => [[[], store.counts().counters]]);
+    of.observe('countersMax', () => [[[], settings.countersMax]]);
+    of.observe('heapUsed', () => [[[], getHeapStatistics().used_heap_size]]);
+    of.observe('heapLimit', () => [[[], getHeapStatistics().heap_size_limit]]);
+    of.observe('loopDelayP99', () => [[[], this.#delayS(this.#loop.percentile(99))]]);
+    of.observe('loopDelayMax', () => {
+      const most = this.#delayS(this.#loop.max);
+      this.#loop.reset();
+      return [[[], most]];
+    });
+    of.observe('logDropped', () => [[[], droppedLines()]]);
+  }
+
+  #begin(call: Call): Watch | undefined {
+    try {
+      return this.#instruments.begin(this.#instruments.isTracing ? call.headers.get('traceparent') : undefined);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #decided(decision: Decision, startMs: number, watch: Watch | undefined): void {
+    try {
+      this.#instruments.decided(decisionSeen(decision, this.#options.policy()), { startMs, watch });
+      if (decision.outcome === 'deny') return;
+      const { hold } = decision;
+      this.#asked(hold.trace, hold);
+      if (hold.downgradedBy !== undefined) this.#instruments.limitStepped(hold.downgradedBy);
+    } catch {
+      this.#instruments.fault();
+    }
+  }
+
+  /** A limit is counted once a decision, with its last candidate. */
+  #asked(trace: readonly TracedCandidate[], hold: Hold | undefined): void {
+    const last = trace.at(-1);
+    if (last === undefined) return;
+    for (const spend of last.spends) {
+      const isMoney = spend.unit === 'charge' || spend.unit === 'cost';
+      this.#instruments.asked(spend, isMoney && hold !== undefined ? windowEnd(hold, spend.limit) : undefined);
+    }
+    if (trace.length === 1) return;
+    const counted = new Set(last.spends.map(({ limit }) => limit));
+    for (const { limit } of trace.slice(0, -1).flatMap(({ spends }) => spends)) {
+      if (counted.has(limit)) continue;
+      counted.add(limit);
+      this.#instruments.limitAsked(limit);
+    }
+  }
+
+  #mode(ledger: SqliteLedger): Mode {
+    if (this.#options.policy() === undefined) return 'closed';
+    if (ledger.counts().failures > 0) return 'degraded';
+    return this.#instruments.isPolicyRefused ? 'stale' : 'normal';
+  }
+
+  /** What the histogram has is the time between two looks. */
+  #delayS(ns: number): number {
+    return Number.isFinite(ns) ? Math.max(0, ns / 1e6 - LOOP_RESOLUTION_MS) / 1000 : 0;
+  }
+
+  #safely(tell: () => void): void {
+    try {
+      tell();
+    } catch {
+      this.#instruments.fault();
+    }
+  }
+}
