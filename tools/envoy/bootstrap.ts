@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { STUB_KEYS } from '../stub/keys.ts';
+import { type TollgateTls, tollgateTransport } from './mtls.ts';
 
 const SAMPLE_DIR = fileURLToPath(new URL('../../envoy', import.meta.url));
 
@@ -22,6 +23,8 @@ export interface BootstrapOptions {
   readonly check: Endpoint;
   /** Where Tollgate takes access logs; default: the same. */
   readonly accessLog?: Endpoint;
+  /** TLS towards Tollgate, as in envoy/mtls.yaml. Default: plain. */
+  readonly tls?: TollgateTls;
   readonly providers: Readonly<Record<ProviderName, Endpoint>>;
   /** Retries of the routes that have them; default as in the sample (2, also on 502, 503 and 504). 0: none. */
   readonly retries?: number;
@@ -46,6 +49,8 @@ export function providersAt(
 export interface BootstrapFiles {
   readonly editLua: string;
   readonly secrets: Readonly<Record<ProviderName, string>>;
+  /** Transport socket of Tollgate's clusters; undefined: plain. */
+  readonly transport?: object | undefined;
 }
 
 type Node = { [key: string]: Node } | Node[] | string | number | boolean | null;
@@ -68,6 +73,10 @@ export function renderBootstrap(sample: string, options: BootstrapOptions, files
   }
   set(root, cluster('tollgate_check', ...FIRST_ENDPOINT, 'address'), address(options.check));
   set(root, cluster('tollgate_access_log', ...FIRST_ENDPOINT, 'address'), address(options.accessLog ?? options.check));
+  if (files.transport !== undefined) {
+    for (const name of ['tollgate_check', 'tollgate_access_log'])
+      (get(root, cluster(name)) as { [key: string]: Node })['transport_socket'] = files.transport as Node;
+  }
   for (const provider of PROVIDERS) {
     set(root, cluster(provider, ...FIRST_ENDPOINT, 'address'), address(options.providers[provider]));
     set(root, secretPath(provider), files.secrets[provider]);
@@ -98,7 +107,11 @@ export async function writeBootstrap(options: WriteBootstrapOptions): Promise<st
   };
   const sample = await readFile(join(SAMPLE_DIR, 'envoy.yaml'), 'utf8');
   const path = join(options.dir, 'bootstrap.yaml');
-  await writeFile(path, renderBootstrap(sample, options, { editLua: join(SAMPLE_DIR, 'edit.lua'), secrets }));
+  const transport = options.tls === undefined ? undefined : await tollgateTransport(options.dir, options.tls);
+  await writeFile(
+    path,
+    renderBootstrap(sample, options, { editLua: join(SAMPLE_DIR, 'edit.lua'), secrets, transport }),
+  );
   return path;
 }
 
