@@ -2,7 +2,7 @@
 import { BlockList, isIP } from 'node:net';
 import { type AdminProblem, problem } from './problem.ts';
 
-/** Headers of one request. Node drops those beyond its own bound in silence: it is one higher, and they are refused. */
+/** Headers of one request; Node's own bound is one higher, and what it does beyond that is not relied on. */
 export const HEADERS_MAX = 50;
 const TARGET_CHARS_MAX = 2048;
 /** Origin-form. No escapes but in a query, no backslash, no `..`, no `//`: nothing that two readers could read in two ways. */
@@ -27,7 +27,7 @@ export function gateFor(hosts: readonly string[]): (knock: Knock) => AdminProble
   const known = new Set(['localhost', ...hosts]);
   return ({ target, rawHeaders, localAddress }) => {
     if (rawHeaders.length > 2 * HEADERS_MAX) {
-      return problem('request_malformed', `expected at most ${HEADERS_MAX} headers`);
+      return { ...problem('request_malformed', `expected at most ${HEADERS_MAX} headers`), status: 431 };
     }
     const written = valuesOf(rawHeaders, 'host');
     if (written.length > 1) return problem('request_malformed', 'expected one `host`, found several');

@@ -65,7 +65,7 @@ export interface RoleGuard {
   /** Names in the verified client certificate of a connection. */
   namesOf(incoming: IncomingMessage): readonly string[];
   /** Told of what a role may not do. */
-  onForbidden(who: string, role: AdminRole, object: string): void;
+  onForbidden(who: string, role: AdminRole, verb: Verb): void;
 }
 
 function reject(found: ConstructorParameters<typeof ProblemError>[0]): never {
@@ -85,7 +85,7 @@ export function onlyFor(verb: Verb, { prove, namesOf, onForbidden }: RoleGuard) 
     const role = roleFor(verb, proved.roles);
     if (role === undefined) {
       const held = [...proved.roles];
-      onForbidden(proved.who, held[0]!, `${c.req.method} ${c.req.path}`);
+      onForbidden(proved.who, held[0]!, verb);
       return reject(
         problem(
           'role_forbidden',

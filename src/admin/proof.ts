@@ -25,8 +25,8 @@ export interface ProofOptions {
   readonly brake: FailureBrake;
   /** Monotonic, ms. */
   nowMs(): number;
-  /** Told of tokens that nobody holds: how many since it was told last. */
-  onFailures(address: string, count: number): void;
+  /** Told of each token that nobody holds. */
+  onFailure(address: string): void;
 }
 
 const BEARER = /^bearer ([A-Za-z0-9._~+/-]{1,512}={0,2})$/i;
@@ -49,8 +49,8 @@ export function proverOf(options: ProofOptions): (shown: Shown) => Proved | Admi
     const digest = tokenDigest(token ?? '');
     const roles = rolesOf(digest, tokens);
     if (token !== undefined && roles.size > 0) return { who: tokenName(digest), roles };
-    const count = brake.failed(address, nowMs());
-    if (count > 0) options.onFailures(address, count);
+    brake.failed(address, nowMs());
+    options.onFailure(address);
     return problem('credential_unknown', HOW);
   };
 }

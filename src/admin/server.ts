@@ -61,7 +61,7 @@ export function adminServer({ app, hosts, bounds }: AdminServerOptions): Server 
     else void handle(incoming, outgoing);
   };
   const server = createServer(options, listener);
-  // One more, so that the gate sees that there were too many; Node drops the others in silence.
+  // One more, so that the gate sees that there were too many.
   server.maxHeadersCount = HEADERS_MAX + 1;
   server.maxConnections = connectionsMax;
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {

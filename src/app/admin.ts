@@ -3,9 +3,12 @@ import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { adminApp } from '../admin/app.ts';
 import { FailureBrake } from '../admin/brake.ts';
+import { Fold } from '../admin/fold.ts';
 import type { AdminPorts } from '../admin/ports.ts';
 import { proverOf } from '../admin/proof.ts';
 import { adminServer, type ServerBounds } from '../admin/server.ts';
+import type { AuditEvent } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
 import { systemCodeOf } from '../core/errors.ts';
 import { bindSocket, inUse } from '../envoy/socket.ts';
 import type { TlsDoor } from '../envoy/tls.ts';
@@ -52,6 +55,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminListener |
   });
   const ports = adminPorts({ ...options, books, tokens: () => tokens.known() });
   const names = new WeakMap<object, string>();
+  const tell = refusalTeller(ports, clock);
   const app = adminApp({
     ports,
     metricsFree: isLocal(endpoint) && !settings.admin.roles.has('metrics'),
@@ -60,10 +64,10 @@ export async function startAdmin(options: AdminOptions): Promise<AdminListener |
       roleNames: new Map([...settings.admin.roles].map(([role, proofs]) => [role, proofs.names])),
       brake: new FailureBrake(),
       nowMs: () => clock.monotonicMs(),
-      onFailures: (address, count) => tellFailures(ports, { address, count }),
+      onFailure: (address) => tell({ who: address, role: 'nobody', object: 'token' }, 'an unknown token'),
     }),
     namesOf: ({ socket }) => [names.get(socket) ?? []].flat(),
-    onForbidden: (who, role, object) => ports.refused({ who, role, object }),
+    onForbidden: (who, role, verb) => tell({ who, role, object: verb }, 'the role does not have it'),
   });
   const server = adminServer({ app, hosts: settings.admin.hosts, ...(bounds && { bounds }) });
   const enter = (socket: object, name: string): void => {
@@ -82,16 +86,14 @@ export async function startAdmin(options: AdminOptions): Promise<AdminListener |
   };
 }
 
-function tellFailures(
-  ports: AdminPorts,
-  { address, count }: { readonly address: string; readonly count: number },
-): void {
-  ports.refused({
-    who: address,
-    role: 'nobody',
-    object: 'token',
-    why: count === 1 ? 'an unknown token' : `${count} unknown tokens since the last record of this address`,
-  });
+/** One record a minute of one who is refused one thing, with a count. */
+function refusalTeller(ports: AdminPorts, clock: Clock) {
+  const fold = new Fold();
+  return (event: Pick<AuditEvent, 'who' | 'role' | 'object'>, why: string): void => {
+    const count = fold.count(`${event.who} ${event.object}`, clock.monotonicMs());
+    if (count === 0) return;
+    ports.refused({ ...event, why: count === 1 ? why : `${why}, ${count} times since the record before` });
+  };
 }
 
 interface BehindDoor {

@@ -57,6 +57,7 @@ function audit({ sinceMs, who, verb, limit, after }: AuditPageQuery): string {
   }
   // Records are few, and written by others too: a connection for each look.
   const book = openAuditReader(files.audit);
+  if (book === undefined) return text({ entries: [], next: undefined });
   try {
     const found = book.list({
       limit: limit + 1,

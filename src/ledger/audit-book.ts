@@ -14,6 +14,8 @@ const FILE_MODE = 0o640;
 /** `TAUD` in ASCII. */
 const APPLICATION_ID = 0x54415544;
 const VERSION = 1;
+/** A reader waits for nobody but one who makes the file. */
+const READ_BUSY_MS = 5_000;
 
 /** AUTOINCREMENT remembers the highest place, so that records taken off the end leave a trace. */
 const TABLES = `
@@ -61,21 +63,28 @@ export function openAudit(file: string, { busyMs }: { readonly busyMs: number })
   });
 }
 
-/** Opens it for reading alone. Throws `audit_unavailable`, also where there is none. */
-export function openAuditReader(file: string): AuditBook {
-  if (!existsSync(file)) {
-    throw new TollgateError('audit_unavailable', `there is no audit at \`${file}\`; the first record creates it`);
-  }
+/** Opens it for reading alone; undefined: there is no record yet. Throws `audit_unavailable`. */
+export function openAuditReader(file: string): AuditBook | undefined {
+  if (!existsSync(file)) return undefined;
   return open(file, () => {
-    const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-    if (versionOf(db, file) === 0) throw new TollgateError('audit_unavailable', `audit \`${file}\` is empty`);
-    return db;
+    const db = new DatabaseSync(file, { readOnly: true, timeout: READ_BUSY_MS });
+    try {
+      if (versionOf(db, file) > 0) return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    db.close();
+    return undefined;
   });
 }
 
-function open(file: string, make: () => DatabaseSync): AuditBook {
+type BookOf<Found> = Found extends undefined ? undefined : AuditBook;
+
+function open<Found extends DatabaseSync | undefined>(file: string, make: () => Found): BookOf<Found> {
   try {
-    return new AuditBook(make());
+    const db = make();
+    return (db === undefined ? undefined : new AuditBook(db)) as BookOf<Found>;
   } catch (cause) {
     if (cause instanceof TollgateError && cause.code === 'audit_unavailable') throw cause;
     throw new TollgateError('audit_unavailable', `audit \`${file}\` cannot be used`, { cause });
