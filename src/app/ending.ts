@@ -43,7 +43,12 @@ export async function ended(
     log.fatal({ code: 'stop_timed_out', within_ms: endsWithinMs(waitMs) }, 'stopping takes too long: ending');
     void flushAndExit(app, { log, code: 1 });
   }, endsWithinMs(waitMs));
-  await app.stop({ drainMs: waitMs });
+  try {
+    await app.stop({ drainMs: waitMs });
+  } catch (cause) {
+    log.fatal({ code: 'stop_failed', cause }, 'stopping failed: ending');
+    await flushAndExit(app, { log, code: 1 });
+  }
   clearTimeout(late);
   log.info({ code: 'stopped' }, 'stopped');
 }

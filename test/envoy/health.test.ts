@@ -44,6 +44,15 @@ test('Check tells whether the server, or a service of it, serves', async (t) => 
   assert.equal(((await ask('other.Service')) as { code?: number }).code, 5);
 });
 
+test('liveness is served whatever else is not, and by name alone', async (t) => {
+  const { health, client } = await serve(t);
+  const ask = () => call(client, '/grpc.health.v1.Health/Check', request('liveness'), { deadlineMs: 1000 });
+  assert.equal(status(await ask()), 1);
+  health.set(true);
+  health.set(false);
+  assert.equal(status(await ask()), 1);
+});
+
 test('Watch tells each change once, and stays', async (t) => {
   const { health, client } = await serve(t);
   const told: unknown[] = [];
