@@ -21,8 +21,8 @@ export interface BenchBundle {
   readonly key: string;
 }
 
-/** Writes bundle and pepper into `dir`, which is to be removed by the caller. */
-export async function writeBenchBundle(dir: string, nested: Nested): Promise<BenchBundle> {
+/** Writes bundle and pepper into `dir`, which is to be removed by the caller. `routes`: lines of traffic.yaml, beside `chat`. */
+export async function writeBenchBundle(dir: string, nested: Nested, routes = ''): Promise<BenchBundle> {
   const path = join(dir, 'bundle');
   await mkdir(join(path, 'accounts'), { recursive: true });
   await mkdir(join(path, 'keys'));
@@ -35,7 +35,7 @@ export async function writeBenchBundle(dir: string, nested: Nested): Promise<Ben
   const files: Readonly<Record<string, string>> = {
     'access.yaml': ACCESS,
     'plans.yaml': PLANS,
-    'traffic.yaml': trafficText(nested),
+    'traffic.yaml': trafficText(nested, routes),
     'accounts/acme.yaml': accountsText(nested),
     'keys/bench.yaml': `${id}: {account: acme/search/crawler, digest: "${digest}", kind: service, class: interactive, environment: prod, owner: bench@acme.example, created: ${day(-1)}, expires: ${day(30)}}\n`,
     'tollgate.yaml': `listen: {check: "unix:${check}", access_log: "unix:${accessLog}"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n`,
@@ -73,7 +73,7 @@ costs:
     gpt-5-mini: [{from: 2026-01-01, per: 1M tokens, input: 0.20, cache_read: 0.02, output: 1.60}]
 `;
 
-function trafficText(nested: Nested): string {
+function trafficText(nested: Nested, routes: string): string {
   const limits = `limits:
   - {name: key-burst, max: 1M requests per second, burst: 1M, each: credential}
   - {name: in-flight, max: 1M in flight, each: customer}
@@ -81,7 +81,7 @@ function trafficText(nested: Nested): string {
   return `owner: platform@acme.example
 routes:
   chat: {dialect: openai-chat, match: {method: POST, path: /v1/chat/completions}, body_max: 4MiB, lasts_max: 15m, stream_usage: add}
-classes: [interactive, agentic, batch]
+${routes}classes: [interactive, agentic, batch]
 ${nested === 5 ? limits : ''}`;
 }
 

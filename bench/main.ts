@@ -7,9 +7,11 @@ import { benchMemory } from './memory.ts';
 import { benchPolicy } from './policy.ts';
 import { type BenchOptions, type Figure, machine, report } from './report.ts';
 import { benchScan } from './scan.ts';
+import { benchStall } from './stall.ts';
 
 const BENCHES: ReadonlyMap<string, (options: BenchOptions) => Promise<readonly Figure[]>> = new Map([
   ['scan', benchScan],
+  ['stall', benchStall],
   ['decide', benchDecide],
   ['policy', benchPolicy],
   ['ledger', benchLedger],

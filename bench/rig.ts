@@ -28,6 +28,8 @@ export interface RigOptions {
   readonly nested: Nested;
   /** `sqlite`: rows go to the real writer in its thread, as in `serve`. `none`: whatever is booked is dropped. */
   readonly ledger: 'sqlite' | 'none';
+  /** Lines of traffic.yaml: routes beside `chat`, whose calls are read and refused, because the caller has not bought them. */
+  readonly routes?: string;
 }
 
 export interface Rig {
@@ -50,9 +52,9 @@ export interface Rig {
 }
 
 /** Loads a bundle of its own in a temporary directory. `close` removes it. */
-export async function openRig({ nested, ledger: kind }: RigOptions): Promise<Rig> {
+export async function openRig({ nested, ledger: kind, routes }: RigOptions): Promise<Rig> {
   const dir = await tempDir();
-  const bundle = await writeBenchBundle(dir, nested);
+  const bundle = await writeBenchBundle(dir, nested, routes);
   const { policy, settings, problems } = await loadBundle(bundle.path);
   if (policy === undefined || settings === undefined) {
     throw new Error(`the bundle is bad: ${JSON.stringify(problems[0])}`);
@@ -148,6 +150,7 @@ const NO_LEDGER: Ledger = {
   end: () => {},
   refuse: ({ decisionId }) => decisionId,
   orphan: () => {},
+  differ: () => {},
   keepPrices: async () => {},
   prices: async () => undefined,
   recover: async () => ({ counters: [], holds: [] }),

@@ -3,11 +3,11 @@
  * scanner; keeps no more than a few numbers per level of nesting.
  */
 import type { BodyFault } from './dialect.ts';
-import { scanFault, shown } from './faults.ts';
+import { isStray, resolveEscapes } from './escapes.ts';
+import { SHOWN_BYTES, scanFault, shown } from './faults.ts';
 import { InputMeter, type InputShape } from './input-meter.ts';
 import {
   ARRAY_LEVEL,
-  ESCAPED_TWIN_BYTES_MAX,
   folded,
   hasStrayCharacter,
   KEY,
@@ -19,6 +19,7 @@ import {
   mayFold,
   OTHER_KEY,
   TWIN_BYTES_MAX,
+  TWIN_CHARS_MAX,
 } from './keys.ts';
 import { ABSENT, ARRAY, DEPTH_MAX, type JsonEvents, JsonScanner, OBJECT, STRING, type ValueKind } from './scanner.ts';
 import { skipSpace } from './tokens.ts';
@@ -58,6 +59,8 @@ export class BodyReader implements JsonEvents {
   readonly #kinds = new Uint8Array(KEY_COUNT);
   readonly #starts = new Uint32Array(KEY_COUNT);
   readonly #ends = new Uint32Array(KEY_COUNT);
+  /** Text of the last key that was written in escapes. */
+  readonly #unescaped = new Uint8Array(TWIN_CHARS_MAX * 4);
   #body: Uint8Array = EMPTY;
   #caching = false;
   #fault: BodyFault | undefined;
@@ -131,9 +134,10 @@ export class BodyReader implements JsonEvents {
     return number;
   }
 
-  /** A decision value's JSON as it stands. */
-  json(name: KeyName): string {
-    return utf8(this.#body, this.start(name), this.end(name));
+  /** A decision value's JSON as it stands, or as much of its beginning as `bytes`. */
+  json(name: KeyName, bytes: number = Number.POSITIVE_INFINITY): string {
+    const start = this.start(name);
+    return utf8(this.#body, start, Math.min(this.end(name), start + bytes));
   }
 
   /** Whether a decision value that is an object has no members. */
@@ -142,17 +146,23 @@ export class BodyReader implements JsonEvents {
   }
 
   key(depth: number, start: number, end: number, escaped: boolean): boolean {
-    let id: number;
-    let text: string | undefined;
-    if (escaped && (depth <= KEYS_JUDGED_DEPTH || end - start <= ESCAPED_TWIN_BYTES_MAX)) {
-      text = JSON.parse(utf8(this.#body, start - 1, end + 1)) as string;
-      const bytes = Buffer.from(text);
-      id = keyBetween(bytes, 0, bytes.length);
-    } else {
-      id = keyBetween(this.#body, start, end);
-    }
+    return escaped ? this.#escapedKey(depth, start, end) : this.#key(depth, this.#body, start, end);
+  }
+
+  /** Unescaped only as far as it can still be one of our names, or pretend to be one: so that long ones cost no more. */
+  #escapedKey(depth: number, start: number, end: number): boolean {
+    const length = resolveEscapes(this.#body, start, end, this.#unescaped);
+    if (length < 0) this.path[depth] = OTHER_KEY;
+    else if (!this.#key(depth, this.#unescaped, 0, length)) return false;
+    if (!this.#isJudged(depth) || !isStray(this.#body, start, end)) return true;
+    return this.#refuseStray(start, end);
+  }
+
+  /** A key whose text, without escapes, stands at [start, end) of `bytes`. */
+  #key(depth: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const id = keyBetween(bytes, start, end);
     this.path[depth] = id;
-    if (depth <= KEYS_JUDGED_DEPTH && !this.#mayStand(depth, id, text, start, end)) return false;
+    if (depth <= KEYS_JUDGED_DEPTH && !this.#mayStand(depth, bytes, start, end)) return false;
     if (id !== OTHER_KEY) this.meter.key(depth, id);
     return true;
   }
@@ -192,36 +202,38 @@ export class BodyReader implements JsonEvents {
     return depth === 2 && this.path[1] === this.#nestedParent && this.#isNested[id] === 1;
   }
 
+  /** Whether a key at `depth` stands beside those that decide. */
+  #isJudged(depth: number): boolean {
+    return depth === 1 || (depth === 2 && this.#nestedParent !== OTHER_KEY && this.path[1] === this.#nestedParent);
+  }
+
   /** Refuses second spellings of a decision key, and tools that bring a model of their own. */
-  #mayStand(depth: number, id: number, text: string | undefined, start: number, end: number): boolean {
+  #mayStand(depth: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (depth === 3) {
       if (this.#toolModel === OTHER_KEY || this.path[1] !== KEY.tools || this.path[2] !== ARRAY_LEVEL) return true;
-      return this.#mayStandInTool(id, text, start, end);
+      return this.#mayStandInTool(bytes, start, end);
     }
-    const isNested = depth === 2;
-    if (isNested && (this.#nestedParent === OTHER_KEY || this.path[1] !== this.#nestedParent)) return true;
+    if (!this.#isJudged(depth)) return true;
     if (this.#decides(depth)) {
-      if (this.#isSeen[id] === 1) return this.#refuseTwin(keyName(id), text, start, end);
+      const id = this.path[depth]!;
+      if (this.#isSeen[id] === 1) return this.#refuseTwin(keyName(id), utf8(bytes, start, end));
       this.#isSeen[id] = 1;
       return true;
     }
-    const isPlain = text === undefined && !mayFold(this.#body, start, end);
+    const isPlain = !mayFold(bytes, start, end);
     if (isPlain && (!this.#isCamel || end - start > TWIN_BYTES_MAX)) return true;
-    const key = text ?? utf8(this.#body, start, end);
-    const twin = (isNested ? this.#nestedNames : this.#names).get(isPlain ? key : folded(key));
-    if (twin !== undefined) return this.#refuseTwin(twin, text, start, end);
-    if (isPlain || !hasStrayCharacter(key)) return true;
-    return this.#refuse(
-      'body_malformed',
-      `expected a key without control characters or lone surrogates, found ${shown(key)}`,
-    );
+    const key = utf8(bytes, start, end);
+    const twin = (depth === 2 ? this.#nestedNames : this.#names).get(isPlain ? key : folded(key));
+    if (twin !== undefined) return this.#refuseTwin(twin, key);
+    return isPlain || !hasStrayCharacter(key) || this.#refuseStray(start, end);
   }
 
-  #mayStandInTool(id: number, text: string | undefined, start: number, end: number): boolean {
+  #mayStandInTool(bytes: Uint8Array, start: number, end: number): boolean {
     const name = keyName(this.#toolModel);
+    const id = this.path[3];
     let isModel = id === this.#toolModel;
-    if (!isModel && id === OTHER_KEY && (text !== undefined || mayFold(this.#body, start, end))) {
-      isModel = folded(text ?? utf8(this.#body, start, end)) === name;
+    if (!isModel && id === OTHER_KEY && mayFold(bytes, start, end)) {
+      isModel = folded(utf8(bytes, start, end)) === name;
     }
     if (!isModel) return true;
     return this.#refuse(
@@ -230,10 +242,18 @@ export class BodyReader implements JsonEvents {
     );
   }
 
-  #refuseTwin(name: string, text: string | undefined, start: number, end: number): false {
-    const key = text ?? utf8(this.#body, start, end);
+  #refuseTwin(name: string, key: string): false {
     const found = key === name ? 'it twice' : `${shown(key)} which some parsers read as the same`;
     return this.#refuse('body_duplicate_key', `expected \`${name}\` once and in this spelling, found ${found}`);
+  }
+
+  /** [start, end) is of the body. */
+  #refuseStray(start: number, end: number): false {
+    const found = shown(utf8(this.#body, start, Math.min(end, start + SHOWN_BYTES)));
+    return this.#refuse(
+      'body_malformed',
+      `expected a key without control characters or lone surrogates, found ${found}`,
+    );
   }
 
   #refuse(reason: BodyFault['reason'], message: string): false {

@@ -1,7 +1,7 @@
 /** The values that every dialect reads alike: model, flag, count. Each is a value or a fault for the body's author. */
 import type { BodyReader } from './body-reader.ts';
 import { type BodyFacts, type BodyFault, isFault, type Target } from './dialect.ts';
-import { shown } from './faults.ts';
+import { SHOWN_BYTES, shown } from './faults.ts';
 import type { KeyName } from './keys.ts';
 import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scanner.ts';
 
@@ -9,6 +9,8 @@ import { ABSENT, ARRAY, FALSE, NULL, NUMBER, OBJECT, STRING, TRUE } from './scan
 export const COUNT_MAX = 10_000_000;
 
 const MODEL = /^[A-Za-z0-9._:/@-]{1,128}$/;
+/** The longest JSON that a name can have: each of its characters in an escape, and the quotes. */
+const MODEL_JSON_BYTES_MAX = 128 * 6 + 2;
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
 
 /** Whether `text` may name a model: [A-Za-z0-9._:/@-]{1,128}, no `.` or `..` between slashes. */
@@ -42,7 +44,7 @@ export function readCommon(reader: BodyReader, body: Uint8Array, target?: Target
 /** The path's model, which the body does not name, or names alike. */
 function readRepeated(reader: BodyReader, model: string): string | BodyFault {
   if (reader.kind('model') === ABSENT) return model;
-  if (reader.kind('model') === STRING && JSON.parse(reader.json('model')) === model) return model;
+  if (modelText(reader) === model) return model;
   const message = `expected \`model\` to be absent or ${shown(model)} as in the path, found ${found(reader, 'model')}`;
   return { reason: 'model_conflict', message };
 }
@@ -52,9 +54,15 @@ function readModel(reader: BodyReader): string | BodyFault {
   const expected = 'expected `model` to be a string of 1 to 128 characters of `A-Z a-z 0-9 . _ : / @ -`';
   const fault = (found: string): BodyFault => ({ reason: 'model_invalid', message: `${expected}, found ${found}` });
   if (reader.kind('model') === ABSENT) return fault('no `model`');
-  if (reader.kind('model') !== STRING) return fault(found(reader, 'model'));
-  const model = JSON.parse(reader.json('model')) as string;
+  const model = modelText(reader);
+  if (model === undefined) return fault(found(reader, 'model'));
   return isModelName(model) ? model : fault(model === '' ? 'an empty string' : shown(model));
+}
+
+/** Undefined: no string, or one that is too long to be a name however it is written; such a one is not unescaped. */
+function modelText(reader: BodyReader): string | undefined {
+  const isShort = reader.end('model') - reader.start('model') <= MODEL_JSON_BYTES_MAX;
+  return reader.kind('model') === STRING && isShort ? (JSON.parse(reader.json('model')) as string) : undefined;
 }
 
 /** `true` or `false`; absent and null are undefined, as providers read them. */
@@ -114,5 +122,5 @@ function found(reader: BodyReader, name: KeyName): string {
   const kind = reader.kind(name);
   if (kind === OBJECT) return 'an object';
   if (kind === ARRAY) return 'an array';
-  return shown(reader.json(name));
+  return shown(reader.json(name, SHOWN_BYTES));
 }

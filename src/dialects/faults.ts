@@ -43,6 +43,8 @@ function hexOf(byte: number): string {
 }
 
 const SHOWN_MAX = 40;
+/** As many bytes of a text are shown as all of it: its first characters, and that there are more. */
+export const SHOWN_BYTES: number = SHOWN_MAX * 4;
 
 /** A piece of the body as a message may show it: printable ASCII, at most 40 characters, in backticks. */
 export function shown(text: string): string {

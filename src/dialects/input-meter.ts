@@ -107,7 +107,9 @@ export class InputMeter {
 
   string(depth: number, start: number, textBytes: number): void {
     if (this.#wholeDepth !== 0) return;
-    if (depth > 5 && this.#isMedia[this.#path[depth - 1]!] === 1 && this.#isPart(depth - 1)) {
+    // An element of a list is text whatever the list is; asked first, because there may be many, and deep inside parts.
+    const isMember = this.#path[depth] !== ARRAY_LEVEL;
+    if (isMember && depth > 5 && this.#isMedia[this.#path[depth - 1]!] === 1 && this.#isPart(depth - 1)) {
       this.#mediaString(depth, start, textBytes);
     } else if (depth > 6 && this.#path[depth] === KEY.bytes && this.#isBytes(depth)) {
       if (this.#path[depth - 2] !== KEY.image) this.#documentBytes += textBytes;

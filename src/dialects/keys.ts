@@ -126,9 +126,8 @@ export function keyBetween(bytes: Uint8Array, start: number, end: number): numbe
 
 /** Longest spelling that can still fold to one of our names: 28 characters of up to 3 bytes each. */
 export const TWIN_BYTES_MAX = 84;
-/** The same, written in escapes. */
-export const ESCAPED_TWIN_BYTES_MAX: number = TWIN_BYTES_MAX * 6;
-
+/** Most characters of such a spelling: those of the name, and a U+0307 behind each `i`, which folding takes away. */
+export const TWIN_CHARS_MAX: number = Math.max(...NAMES.map((name) => name.length + (name.match(/i/gi)?.length ?? 0)));
 /**
  * Whether a key may fold to another: true unless it is lower-case ASCII, which only folds to itself. Spares most keys
  * the slow question.

@@ -3,14 +3,15 @@
  * builds nothing; it tells its events where things stand. Time is linear in the body.
  */
 import { isUtf8 } from 'node:buffer';
-import { plainEnd, scanNumber, skipSpace } from './tokens.ts';
+import { ESCAPES, HEX, unitAt } from './escapes.ts';
+import { PLAIN, plainEnd, scanNumber, skipSpace } from './tokens.ts';
 
 /** Containers inside one another, the root included. */
 export const DEPTH_MAX = 64;
 /** Object keys of a whole body, at every depth. */
 export const KEYS_MAX = 10_000;
 /** Values of a whole body: bounds the time of bodies made of empty arrays. The largest honest ones hold 300k tokens. */
-export const VALUES_MAX = 500_000;
+export const VALUES_MAX = 400_000;
 /** Numbers and literals that are no members, or deeper than this, are not told: nothing is decided by them. */
 const WATCHED_DEPTH = 2;
 
@@ -74,17 +75,6 @@ const BACKSLASH = 0x5c;
 const BRACKET_END = 0x5d;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
-
-/** Bytes that may follow a backslash, `u` aside. */
-const ESCAPES = new Uint8Array(256);
-for (const character of '"\\/bfnrt') ESCAPES[character.charCodeAt(0)] = 1;
-
-/** Value of a hex digit, 255 for any other byte. */
-const HEX = new Uint8Array(256).fill(255);
-for (let digit = 0; digit < 16; digit++) {
-  HEX[digit.toString(16).charCodeAt(0)] = digit;
-  HEX[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
-}
 
 /** Scans one body after the other; not reentrant, so one per thread of work. */
 export class JsonScanner {
@@ -211,47 +201,39 @@ export class JsonScanner {
   /** Where the string that begins at `at` has its closing quote; -1: stopped. */
   #string(at: number): number {
     const body = this.#body;
-    this.#escapeBytes = 0;
-    this.#escaped = false;
-    for (;;) {
-      at = plainEnd(body, this.#view, at);
-      if (at >= body.length) break;
-      const byte = body[at]!;
-      if (byte === QUOTE) return at;
-      if (byte !== BACKSLASH) break;
-      this.#escaped = true;
-      const width = this.#escape(at + 1);
-      if (width < 0) return -1;
-      at += width;
+    const view = this.#view;
+    let escapeBytes = 0;
+    at = plainEnd(body, view, at);
+    this.#escaped = at < body.length && body[at] === BACKSLASH;
+    while (at < body.length && body[at] === BACKSLASH) {
+      const byte = at + 1 < body.length ? body[at + 1]! : 0;
+      if (ESCAPES[byte] === 1) {
+        escapeBytes += 1;
+        at += 2;
+      } else {
+        const unit = byte === 0x75 ? unitAt(body, at + 2) : -1;
+        if (unit < 0) return this.#badEscape(at + 1);
+        // Half of a surrogate pair counts 2 of its 4 bytes.
+        escapeBytes += unit < 0x80 ? 5 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 4 : 3;
+        at += 6;
+      }
+      if (at < body.length && PLAIN[body[at]!] === 1) at = plainEnd(body, view, at + 1);
     }
+    this.#escapeBytes = escapeBytes;
+    if (at < body.length && body[at] === QUOTE) return at;
     this.#stop('string_character', at);
     return -1;
   }
 
-  /** Width of the escape whose backslash stands before `at`, with the backslash; -1: stopped. */
-  #escape(at: number): number {
+  /** Stops at what is wrong with the escape whose backslash stands before `at`. */
+  #badEscape(at: number): -1 {
     const body = this.#body;
-    const byte = at < body.length ? body[at]! : 0;
-    if (ESCAPES[byte] === 1) {
-      this.#escapeBytes += 1;
-      return 2;
+    if (at < body.length && body[at] === 0x75 && at + 4 < body.length) {
+      do at++;
+      while (HEX[body[at]!]! >= 0);
     }
-    if (byte !== 0x75 || at + 4 >= body.length) {
-      this.#stop('escape', at);
-      return -1;
-    }
-    let unit = 0;
-    for (let digit = at + 1; digit <= at + 4; digit++) {
-      const value = HEX[body[digit]!]!;
-      if (value === 255) {
-        this.#stop('escape', digit);
-        return -1;
-      }
-      unit = unit * 16 + value;
-    }
-    // Half of a surrogate pair counts 2 of its 4 bytes.
-    this.#escapeBytes += unit < 0x80 ? 5 : unit < 0x800 || (unit >= 0xd800 && unit <= 0xdfff) ? 4 : 3;
-    return 6;
+    this.#stop('escape', at);
+    return -1;
   }
 }
 
