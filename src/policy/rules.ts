@@ -79,6 +79,7 @@ export const RULES = {
   'setting-range': FORM,
   'listen-exposed': { severity: 'error', controls: ['PR.AA-05', 'PR.IR-01'] },
   'secret-file': { severity: 'error', controls: ['PR.AA-01', 'PR.DS-01', 'NHI2'] },
+  'secret-place': { severity: 'warning', controls: ['PR.AA-01', 'PR.DS-01', 'NHI2'] },
 } as const satisfies Record<string, Rule>;
 
 export type RuleId = keyof typeof RULES;

@@ -1,6 +1,6 @@
 /** tollgate.yaml: how the process runs. Lies beside the bundle, judged by the same check, not part of its version. */
 
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import * as z from 'zod';
 import { DAY_MS } from '../core/day.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/names.ts';
@@ -22,7 +22,7 @@ import {
 } from './settings-admin.ts';
 import { lintTelemetry, type TelemetrySettings, telemetryOf, telemetrySchema } from './settings-telemetry.ts';
 import { lintTls, type TlsListeners, tlsOf, tlsSchema } from './settings-tls.ts';
-import type { Source } from './source.ts';
+import type { Path, Source } from './source.ts';
 import { validate } from './validate.ts';
 import { parseSource } from './yaml.ts';
 
@@ -140,6 +140,7 @@ export async function compileSettings(
   lintListen(settings, source, problems);
   lintSettling(settings, needs, source, problems);
   await lintSecrets(settings, source, problems);
+  lintPlaces(dir, settings, source, problems);
   await lintTls({ data: data.tls, tls: settings.tls, listen: settings.listen }, source, problems);
   await lintTelemetry(settings.telemetry, { data: data.telemetry, source }, problems);
   await lintAdmin(adminLintOf(settings), source, problems);
@@ -233,6 +234,25 @@ function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source:
     expected,
     found: `\`${settings.settleWithinMs / 1000}s\``,
   });
+}
+
+/** Who may read the bundle, its repository or the ConfigMap that it comes from, must not read secrets with it. */
+function lintPlaces(dir: string, { peppers, tls }: Settings, source: Source, problems: Problems): void {
+  const secrets: (readonly [path: Path, file: string | undefined])[] = [
+    ...[...peppers].map(([version, file]) => [['peppers', version], file] as const),
+    [['tls', 'check', 'key'], tls.check?.key],
+    [['tls', 'access_log', 'key'], tls.accessLog?.key],
+    [['tls', 'admin', 'key'], tls.admin?.key],
+  ];
+  const told = new Set<string>();
+  for (const [path, file] of secrets) {
+    if (file === undefined || told.has(file) || relative(resolve(dir), file).startsWith('..')) continue;
+    told.add(file);
+    problems.report('secret-place', source.at(path), {
+      expected: 'a file outside the bundle',
+      found: 'one that is read by whoever reads the bundle',
+    });
+  }
 }
 
 async function lintSecrets(settings: Settings, source: Source, problems: Problems): Promise<void> {

@@ -140,3 +140,19 @@ test('a directory is no file', async (t) => {
   assert.equal(all.length, 1);
   assert.match(all[0]!, /client_ca.*found no file$/);
 });
+
+test('secrets inside the bundle are warned of, each file once', async (t) => {
+  const { bundle, tls } = await settingsDir(t, '');
+  await writeFile(join(bundle, 'v1'), 'a'.repeat(64), { mode: 0o600 });
+  await writeFile(join(bundle, 'tls.key'), OWN.key, { mode: 0o600 });
+  await writeFile(join(tls, 'v3'), 'a'.repeat(64), { mode: 0o600 });
+  const written = CHECK.replace('../tls/tls.key', './tls.key');
+  const text = `peppers: {v1: v1, v3: ../tls/v3}\ntls: {check: ${written}, access_log: check}\n`;
+  await writeFile(join(bundle, 'tollgate.yaml'), text);
+  const { settings, warnings } = await loadSettings(bundle);
+  assert.ok(settings);
+  assert.deepEqual(
+    warnings.map(({ rule, path }) => `${rule} ${path}`),
+    ['secret-place peppers.v1', 'secret-place tls.check.key'],
+  );
+});
