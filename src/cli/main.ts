@@ -2,9 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { versionText } from '../app/version.ts';
 import { TollgateError } from '../core/errors.ts';
+import { auditCommand } from './audit.ts';
 import { censusCommand } from './census.ts';
 import { checkCommand } from './check.ts';
 import { explainCommand } from './explain.ts';
+import { healthCommand } from './health.ts';
 import { keysCommand } from './keys.ts';
 import { reportCommand } from './report.ts';
 import { serveCommand } from './serve.ts';
@@ -18,7 +20,16 @@ async function main(argv: readonly string[]): Promise<void> {
       'after',
       '\nExample:\n  tollgate check ./bundle && tollgate serve --config ./bundle\n\nExit codes: 0 done, 1 failed or problems found, 2 wrong usage',
     );
-  const commands = [serveCommand(), checkCommand(), keysCommand(), reportCommand(), explainCommand(), censusCommand()];
+  const commands = [
+    serveCommand(),
+    checkCommand(),
+    keysCommand(),
+    reportCommand(),
+    explainCommand(),
+    censusCommand(),
+    auditCommand(),
+    healthCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) command.exitOverride();
   try {

@@ -174,6 +174,11 @@ export class AuditBook {
     return { outcome: 'whole', records: last.seq, head: `${last.seq}:${last.hash}` };
   }
 
+  /** The hash of a record; undefined: there is none. */
+  hashAt(seq: number): string | undefined {
+    return this.#db.prepare('SELECT hash FROM records WHERE seq = ?').get(seq)?.['hash'] as string | undefined;
+  }
+
   close(): void {
     this.#db.close();
   }
