@@ -28,11 +28,16 @@ export async function bindSocket<T>(path: string, bind: () => Promise<T>): Promi
   return bound;
 }
 
+/** Who may write the directory may put another socket in the place of ours: nobody but us, root, and a group that we are in. */
 async function prepareDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: DIRECTORY_MODE });
-  const { mode } = await stat(directory);
-  if ((mode & 0o002) !== 0)
-    throw invalid(`directory of the socket, \`${directory}\`, must not be writable by everybody`);
+  const { mode, uid, gid } = await stat(directory);
+  const about = `directory of the socket, \`${directory}\`, must not be`;
+  if ((mode & 0o002) !== 0) throw invalid(`${about} writable by everybody`);
+  if (uid !== 0 && uid !== process.geteuid?.()) throw invalid(`${about} another user's: found user ${uid}`);
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  if ((mode & 0o020) !== 0 && gid !== 0 && !groups.includes(gid))
+    throw invalid(`${about} writable by a group that Tollgate is not in: found group ${gid}`);
 }
 
 async function removeStale(path: string): Promise<void> {
