@@ -12,6 +12,7 @@ import {
 import { type Clock, systemClock } from '../core/clock.ts';
 import type { Endpoint } from '../policy/endpoint.ts';
 import { type Bound, bind } from './binding.ts';
+import { answerEarly, liftResets, wasReset } from './library-insides.ts';
 import {
   type InboundMethod,
   type Method,
@@ -43,13 +44,6 @@ export interface ListenOptions {
 }
 
 const KEEPALIVE = { everyMs: 20_000, timeoutMs: 5_000 } as const;
-
-/**
- * Stream resets of one connection: so many at once, and so many a second after them. Beyond that nghttp2 ends the connection
- * with GOAWAY, and every call on it. Its defaults (1000, 33) are for servers that strangers reach; Envoy sends all of a
- * worker's Checks over one connection and resets each whose client has left. One core decides less than this a second.
- */
-const RESETS = { streamResetBurst: 20_000, streamResetRate: 10_000 } as const;
 
 /** A server that listens. */
 export interface Listener {
@@ -100,14 +94,6 @@ function serverOptions({ receiveBytesMax, rotate = true, keepalive = KEEPALIVE }
   };
 }
 
-/**
- * Node has the options, grpc-js (1.14.7) does not hand them on: they are put beside those that it makes its servers with.
- * Where its insides have changed they have no effect, and a test fails.
- */
-function liftResets(server: Server): void {
-  Object.assign((server as unknown as { commonServerOptions: object }).commonServerOptions, RESETS);
-}
-
 async function drain(
   server: Server,
   { bound, streams, deadlineMs }: { bound: Bound; streams: Streams; deadlineMs: number },
@@ -147,7 +133,10 @@ class Streams {
 
   endAll(): void {
     this.#ending = true;
-    for (const end of [...this.#ends]) end();
+    for (const end of [...this.#ends]) {
+      this.#ends.delete(end);
+      end();
+    }
   }
 }
 
@@ -224,16 +213,6 @@ function unary({ method, clock, deadlineMs }: Omit<Registration<UnaryMethod>, 's
   };
 }
 
-/**
- * Whether the caller reset the stream while the answer was on its way: after a stall a request and its cancellation come in
- * one read, one frame behind the other, and the answer to the first is dropped silently. Looks behind the library's
- * interface; where that has changed it answers false, and a test fails.
- */
-function wasReset(call: ServerUnaryCall<Uint8Array, Uint8Array>): boolean {
-  const { stream } = (call as unknown as { call: { stream?: { rstCode?: number } } }).call;
-  return (stream?.rstCode ?? 0) !== 0;
-}
-
 /** The library counts deadlines on the wall clock, from when the call began, a moment ago. */
 function deadlineOf(
   deadline: Date | number,
@@ -251,9 +230,13 @@ function statusOf(error: unknown): { code: number; details: string } {
 function inbound({ method, streams }: Registration<InboundMethod>) {
   return (call: ServerReadableStream<Uint8Array, Uint8Array>, respond: Respond): void => {
     const stream = method.open();
+    // Before its client has: what is under way then is still taken.
+    const endEarly = (): void => {
+      if (!answerEarly(call, method.answer)) respond(null, method.answer);
+    };
     const end = (): void => {
-      if (!streams.has(end)) return;
-      streams.delete(end);
+      if (!streams.has(endEarly)) return;
+      streams.delete(endEarly);
       respond(null, method.answer);
     };
     call.on('data', (bytes: Uint8Array) => {
@@ -266,9 +249,9 @@ function inbound({ method, streams }: Registration<InboundMethod>) {
       );
     });
     call.once('end', end);
-    call.once('cancelled', () => streams.delete(end));
-    call.on('error', () => streams.delete(end));
-    streams.add(end);
+    call.once('cancelled', () => streams.delete(endEarly));
+    call.on('error', () => streams.delete(endEarly));
+    streams.add(endEarly);
   };
 }
 

@@ -13,7 +13,9 @@ import { type Listener, type ListenOptions, listen } from '../../src/envoy/trans
 import type { Endpoint } from '../../src/policy/endpoint.ts';
 import type { Scope } from '../support/scope.ts';
 import { tempDir } from '../support/temp.ts';
+import { until } from '../support/until.ts';
 import { call, clientOf, openStream, watch } from './client.ts';
+import { frame, session } from './raw-http2.ts';
 
 const FREE: Endpoint = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 const ECHO: Method = { kind: 'unary', path: '/test.Echo/Say', handle: (request) => Buffer.from(request) };
@@ -267,6 +269,38 @@ test('messages of a stream that is cut are kept', async (t) => {
   stream.cancel();
   assert.equal(code(await ended), 1);
   assert.deepEqual(taken, ['kept']);
+});
+
+test('what a client sends until it sees that its stream was ended is taken', async (t) => {
+  const taken: string[] = [];
+  const { listener } = await serve(t, {
+    methods: [
+      {
+        kind: 'inbound',
+        path: '/test.Log/Stream',
+        answer: Buffer.from('bye'),
+        open: () => ({ message: (bytes) => void taken.push(Buffer.from(bytes).toString()) }),
+      },
+    ],
+  });
+  const over = await session(listener.endpoint, t);
+  const stream = over.request({
+    ':method': 'POST',
+    ':path': '/test.Log/Stream',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.write(frame(Buffer.from('before')));
+  await until('the first', () => taken.length === 1);
+  const closed = listener.close({ deadlineMs: 3000 });
+  const [trailers] = (await once(stream.resume(), 'trailers')) as [Record<string, string>];
+  assert.equal(trailers['grpc-status'], '0');
+  // On its way when the end came the other way.
+  stream.write(frame(Buffer.from('crossed')));
+  await until('the second', () => taken.length === 2);
+  stream.close(8);
+  await closed;
+  assert.deepEqual(taken, ['before', 'crossed']);
 });
 
 test('closing ends streams, lets calls finish, and takes no new ones', async (t) => {
