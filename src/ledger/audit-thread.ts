@@ -1,4 +1,5 @@
 /** The thread that appends to the audit for a serving process, so that no decision waits for its disk. */
+import { statSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import type { AuditEvent } from '../core/audit.ts';
 import { type AuditBook, openAudit } from './audit-book.ts';
@@ -17,15 +18,29 @@ export interface Append {
 
 const { file, busyMs } = workerData as AuditThreadData;
 let book: AuditBook | undefined;
+let opened: string | undefined;
 
 answerAtDesk(({ event, atMs }: Append) => {
+  // What was moved or taken away is still open here, and takes records that nobody would find.
+  if (opened !== identityOf(file)) close();
   try {
     book ??= openAudit(file, { busyMs });
+    opened = identityOf(file);
     return book.append(event, atMs);
   } catch (error) {
     // After a failed sync a connection is not used again.
-    book?.close();
-    book = undefined;
+    close();
     throw error;
   }
 });
+
+function close(): void {
+  book?.close();
+  book = undefined;
+}
+
+/** Undefined: there is no such file. */
+function identityOf(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
