@@ -33,8 +33,6 @@ const LOOP_RESOLUTION_MS = 20;
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings;
   readonly clock: Clock;
-  /** The policy in force; undefined: none. */
-  policy(): Policy | undefined;
   /** Told of each export that failed. */
   onFailure(signal: Signal, why: string): void;
 }
@@ -83,6 +81,7 @@ export class Telemetry {
   readonly #instruments: Instruments;
   readonly #options: TelemetryOptions;
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  #policy: Policy | undefined;
   #drift = 0;
 
   constructor(instruments: Instruments, options: TelemetryOptions) {
@@ -124,7 +123,7 @@ export class Telemetry {
   /** The first end of a call. */
   ended(end: End): void {
     this.#safely(() => {
-      const policy = this.#options.policy();
+      const policy = this.#policy;
       this.#drift += driftOf(end) / 10 ** (policy?.prices.decimals ?? 0);
       this.#instruments.ended(usageSeen(end, policy));
     });
@@ -138,8 +137,10 @@ export class Telemetry {
     this.#safely(() => this.#instruments.checkFault(fault));
   }
 
-  /** Another policy is in force. */
-  policyLoaded(policy: Policy): void {
+  /** Another policy is in force; undefined: none is. */
+  policyLoaded(policy: Policy | undefined): void {
+    this.#policy = policy;
+    if (policy === undefined) return;
     this.#safely(() => this.#instruments.policyLoaded(namesOf(policy), this.#options.clock.nowMs()));
   }
 
@@ -159,7 +160,7 @@ export class Telemetry {
     return this.#instruments.close();
   }
 
-  /** Shows what the parts know of themselves. To be called once. */
+  /** Shows what the parts know of themselves, and begins to send. To be called once. */
   show({ store, meter, ledger, load, settings }: ReadParts): void {
     const of = this.#instruments;
     this.#loop.enable();
@@ -201,6 +202,7 @@ export class Telemetry {
       return [[[], most]];
     });
     of.observe('logDropped', () => [[[], droppedLines()]]);
+    of.start();
   }
 
   #begin(call: Call): Watch | undefined {
@@ -213,7 +215,7 @@ export class Telemetry {
 
   #decided(decision: Decision, startMs: number, watch: Watch | undefined): void {
     try {
-      this.#instruments.decided(decisionSeen(decision, this.#options.policy()), { startMs, watch });
+      this.#instruments.decided(decisionSeen(decision, this.#policy), { startMs, watch });
       if (decision.outcome === 'deny') return;
       const { hold } = decision;
       this.#asked(hold.trace, hold);
@@ -241,7 +243,7 @@ export class Telemetry {
   }
 
   #mode(ledger: SqliteLedger): Mode {
-    if (this.#options.policy() === undefined) return 'closed';
+    if (this.#policy === undefined) return 'closed';
     if (ledger.counts().failures > 0) return 'degraded';
     return this.#instruments.isPolicyRefused ? 'stale' : 'normal';
   }

@@ -122,6 +122,11 @@ export class Instruments {
     return this.#inForce.refused;
   }
 
+  /** Begins to send metrics now and then; spans and records are sent in any case. */
+  start(): void {
+    this.#otlp?.start();
+  }
+
   /** Whether calls may be traced, so that their `traceparent` is worth reading. */
   get isTracing(): boolean {
     return this.#tracing !== undefined;

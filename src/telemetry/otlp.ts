@@ -36,7 +36,7 @@ export class Otlp {
   readonly #spans: ExportQueue<ReadableSpan>;
   readonly #logs: ExportQueue<ReadableLogRecord>;
   readonly #exports = { sent: 0, full: 0, failed: 0, rejected: 0 };
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
   #exporting: Promise<void> | undefined;
 
   constructor(options: OtlpOptions) {
@@ -56,7 +56,11 @@ export class Otlp {
       },
       failed: (error) => this.#failed('logs', error),
     });
-    this.#timer = setInterval(() => this.#exportMetrics(), options.everyMs);
+  }
+
+  /** Begins to send metrics. */
+  start(): void {
+    this.#timer ??= setInterval(() => this.#exportMetrics(), this.#options.everyMs);
     this.#timer.unref();
   }
 
