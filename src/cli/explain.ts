@@ -63,19 +63,9 @@ Examples:
   $ tollgate explain --key k7f3q2 --route chat --model gpt-5 --max-tokens 500 --config ./bundle`,
     )
     .action(async (id: string | undefined, options: ExplainOptions) => {
-      refuseSecret(id, options.key);
       const explanation = id === undefined ? await explainNow(options) : await explainPast(id, options);
       process.stdout.write(options.json === true ? jsonText(explanation) : renderExplanation(explanation));
     });
-}
-
-/** The whole key is in a hurried hand's clipboard sooner than its id; it is not repeated in the message. */
-function refuseSecret(...ids: readonly (string | undefined)[]): void {
-  if (!ids.some((id) => id?.includes('tg_'))) return;
-  throw new TollgateError(
-    'usage',
-    'expected a public id like `k7f3q2abcdef`, the third part of a key, found a whole key',
-  );
 }
 
 async function explainPast(id: string, options: ExplainOptions): Promise<Explanation> {

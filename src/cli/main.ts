@@ -9,6 +9,7 @@ import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
 import { keysCommand } from './keys.ts';
 import { reportCommand } from './report.ts';
+import { refuseSecretArguments } from './secret-argument.ts';
 import { serveCommand } from './serve.ts';
 
 /** Exit codes of every command: 0 done, 1 it failed or found problems, 2 the words of the call were off. */
@@ -33,6 +34,7 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) command.exitOverride();
   try {
+    refuseSecretArguments(argv);
     await program.parseAsync(argv, { from: 'user' });
   } catch (error) {
     process.exitCode = failed(error);
