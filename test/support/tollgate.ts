@@ -5,7 +5,7 @@ import { digestText } from '../../src/identity/digest.ts';
 import { newPepperText, peppersOf } from '../../src/identity/peppers.ts';
 import type { Gateway, GatewayOptions } from '../../tools/envoy/gateway.ts';
 import { gatewayFor } from './envoy.ts';
-import { type Child, type CliAnswer, ROOT, runCli, spawnNode } from './process.ts';
+import { type Child, type CliAnswer, type Ended, ROOT, runCli, spawnNode } from './process.ts';
 import type { Scope } from './scope.ts';
 import { tempDir } from './temp.ts';
 
@@ -44,6 +44,8 @@ export interface TestStack<C extends string> {
   tollgate(): Child;
   /** Starts another one after the last has ended. */
   restart(): Promise<void>;
+  /** Starts another one first, and then ends the last; answers how that ended. */
+  replace(): Promise<Ended>;
   /** Runs `tollgate ARGS` to its end. */
   cli(args: readonly string[]): Promise<CliAnswer>;
 }
@@ -68,6 +70,14 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
     restart: async () => {
       await child.ended;
       child = await startTollgate(scope, bundle, options.node);
+    },
+    replace: async () => {
+      const [last, next] = [child, spawnServe(scope, bundle, options.node ?? [], ['--take-over'])];
+      await next.line(/"code":"waiting_for_ledger"/);
+      const ended = await last.kill('SIGTERM');
+      await next.line(/"code":"serving"/);
+      child = next;
+      return ended;
     },
     cli: (args) => runCli(scope, args),
   };
@@ -112,7 +122,11 @@ function keyEntry({ id }: { id: string }, caller: TestCaller, digest: string): s
 }
 
 async function startTollgate(scope: Scope, bundle: string, node: readonly string[] = []): Promise<Child> {
-  const child = spawnNode(scope, [...node, 'src/cli/main.ts', 'serve', '--config', bundle]);
+  const child = spawnServe(scope, bundle, node);
   await child.line(/"code":"serving"/);
   return child;
+}
+
+function spawnServe(scope: Scope, bundle: string, node: readonly string[], more: readonly string[] = []): Child {
+  return spawnNode(scope, [...node, 'src/cli/main.ts', 'serve', '--config', bundle, ...more]);
 }

@@ -31,7 +31,7 @@ export interface BootstrapOptions {
   /** Also logs each upstream attempt, with the decision id. Default false. */
   readonly upstreamLog?: boolean;
   /**
-   * How long Envoy waits for a Check, ms, whether Tollgate is there or not. Default as in the sample: 500 for one that was
+   * How long Envoy waits for a Check, ms, whether Tollgate is there or not. Default as in the sample: 1000 for one that was
    * sent, 5000 for a Tollgate that is not there.
    */
   readonly checkTimeoutMs?: number;
