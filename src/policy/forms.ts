@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { DAY, parseDay } from '../core/day.ts';
+import { mayBeFetched } from './fetched-url.ts';
 import { KINDS } from './policy.ts';
 import { DECIMAL, DURATION, parseCount, parseDuration, parsePercent, parseSize, SIZE } from './quantity.ts';
 import { Decimal } from './source.ts';
@@ -100,8 +101,16 @@ export const keyId = text(new RegExp(`^${KEY_ID}$`), `a public id (${KEY_ID})`);
 /** Plain http reaches loopback only: whoever can read it there is already on the machine. */
 const URL_FORM =
   '(?:https://[A-Za-z0-9.-]+|http://(?:localhost|127(?:\\.[0-9]{1,3}){3}|\\[::1\\]))(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?';
-export const https = text(new RegExp(`^${URL_FORM}$`), 'an https URL without query (http only on loopback)');
-export const keySetPlace = text(
-  new RegExp(`^(?:${URL_FORM}|/?[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)$`),
-  'an https URL without query (http only on loopback), or a file like `jwks/corp.json`',
+const HTTPS = new RegExp(`^${URL_FORM}$`);
+const KEY_SET_PLACE = new RegExp(`^(?:${URL_FORM}|/?[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*)$`);
+const NEVER = 'never of a link-local or metadata address';
+export const https = checked(
+  (value) => (HTTPS.test(value) && mayBeFetched(value) ? value : undefined),
+  `an https URL without query (http only on loopback), ${NEVER}`,
+  HTTPS,
+);
+export const keySetPlace = checked(
+  (value) => (KEY_SET_PLACE.test(value) && (!value.includes('://') || mayBeFetched(value)) ? value : undefined),
+  `an https URL without query (http only on loopback), ${NEVER}, or a file like \`jwks/corp.json\``,
+  KEY_SET_PLACE,
 );

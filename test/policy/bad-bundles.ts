@@ -87,7 +87,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
     'access.yaml:5:164: error value-wrong: `issuers.corp.account`: expected an account whose first part is literal, with whole parts from claims, like `acme/{team}`, found `acme/team-{team}` [PR.PS-01]',
   ],
   'issuer-plain-http': [
-    'access.yaml:5:49: error value-wrong: `issuers.corp.jwks`: expected an https URL without query (http only on loopback), or a file like `jwks/corp.json`, found `http://id.acme.example/jwks.json` [PR.PS-01]',
+    'access.yaml:5:49: error value-wrong: `issuers.corp.jwks`: expected an https URL without query (http only on loopback), never of a link-local or metadata address, or a file like `jwks/corp.json`, found `http://id.acme.example/jwks.json` [PR.PS-01]',
   ],
   'issuer-symmetric': [
     'access.yaml:5:126: error value-wrong: `issuers.corp.algorithms[1]`: expected an asymmetric algorithm like `ES256`, found `HS256`; did you mean `RS256`? [PR.PS-01]',
