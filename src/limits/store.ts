@@ -136,8 +136,8 @@ export interface LimitStore {
     options: { readonly mintedAt: number; readonly rank: number; readonly customer: string },
     settlements: readonly Settlement[],
   ): Awaitable<SettleAnswer>;
-  /** Moves an open reservation's expiry later; never earlier. */
-  extend(id: string, expiresAt: number): Awaitable<'extended' | 'closed'>;
+  /** Moves an open reservation's expiry later; never earlier. `customer`: whose it is, needed where another process may have made it. */
+  extend(id: string, expiresAt: number, customer?: string): Awaitable<'extended' | 'closed'>;
   /** Ends up to `max` reservations of `customer` (undefined: of anybody) that are open and due. */
   expire(customer: string | undefined, max: number): Awaitable<readonly Expired[]>;
   /** Operators and rate-limit refunds; once per `op`. Answers `used` after, per change. */

@@ -69,6 +69,8 @@ export interface Story {
   readonly name: string;
   readonly lines: readonly Line[];
   readonly options?: Partial<ContractOptions>;
+  /** Of stores with bounds of their own. */
+  readonly isOfBounds?: boolean;
   readonly rows: readonly Row[];
 }
 
@@ -151,7 +153,7 @@ export function expire(customer: string | undefined, max = 100): Act {
 
 /** `expiresAt` counts from T0. */
 export function extend(id: string, expiresAt: number): Act {
-  return ({ store }) => store.extend(id, T0 + expiresAt);
+  return ({ store }) => store.extend(id, T0 + expiresAt, 'acme');
 }
 
 /** Shows `used` after it. */

@@ -4,11 +4,12 @@ import { describe, it } from 'node:test';
 import { type ContractOptions, type OpenStore, SETTLE_WITHIN_MS, stateOf, T0 } from './limit-acts.ts';
 import { faults, stories } from './limit-stories.ts';
 
-/** Runs the contract over a store. */
-export function limitStoreContract(name: string, open: OpenStore): void {
+/** Runs the contract over a store. `isBounded`: false where the bounds are those of a server, not of the store. */
+export function limitStoreContract(name: string, open: OpenStore, { isBounded = true } = {}): void {
   const defaults: ContractOptions = { settleWithinMs: SETTLE_WITHIN_MS, countersMax: 1000, closedMax: 1000 };
   describe(`limit store: ${name}`, () => {
     for (const story of stories) {
+      if (story.isOfBounds === true && !isBounded) continue;
       it(story.name, async () => {
         const opened = await open({ ...defaults, ...story.options });
         try {

@@ -279,6 +279,7 @@ export const stories: readonly Story[] = [
     name: 'bounded: past the bound another counter is refused, and the oldest settled are too late',
     lines: [hour, team],
     options: { countersMax: 2, closedMax: 2 },
+    isOfBounds: true,
     rows: [
       /* 1 */ [0, ask('a', hour(1), team(1)), 'admitted 0', 'hour 1/0 team 1/0'],
       /* 2 */ [0, ask('b', hour(1), slots(1)), 'exhausted', 'hour 1/0 team 1/0'],
