@@ -91,8 +91,8 @@ export interface AdminLint {
   readonly others: readonly Endpoint[];
   readonly admin: AdminSettings;
   readonly plainListen: boolean;
-  /** Whether the admin port asks for client certificates. */
-  readonly hasTls: boolean;
+  /** Names that `tls.admin` lets in; undefined: the port asks for no certificates. */
+  readonly tlsNames: readonly string[] | undefined;
 }
 
 /** An admin port that others can reach proves who asks; files of tokens are there and closed to others. */
@@ -103,11 +103,7 @@ export async function lintAdmin(lint: AdminLint, source: Source, problems: Probl
     if (token === undefined && names.length === 0) {
       problems.report('value-wrong', source.at(path), { expected: '`token` or `names`', found: 'neither' });
     }
-    if (names.length > 0 && !lint.hasTls) {
-      problems.report('value-wrong', source.at([...path, 'names']), {
-        text: 'names stand in client certificates, which the admin port does not ask for without `tls.admin`',
-      });
-    }
+    lintNames(names, { path: [...path, 'names'], tlsNames: lint.tlsNames }, source, problems);
     if (token === undefined) continue;
     const remedy = 'make one of 32 characters or more, closed to others';
     const found = await secretFileFault(token, { bytesMin: TOKEN_CHARS_MIN, bytesMax: TOKEN_BYTES_MAX, remedy });
@@ -119,8 +115,27 @@ export async function lintAdmin(lint: AdminLint, source: Source, problems: Probl
   }
 }
 
+function lintNames(
+  names: readonly string[],
+  { path, tlsNames }: { readonly path: readonly string[] } & Pick<AdminLint, 'tlsNames'>,
+  source: Source,
+  problems: Problems,
+): void {
+  if (names.length > 0 && tlsNames === undefined) {
+    problems.report('value-wrong', source.at(path), {
+      text: 'names stand in client certificates, which the admin port does not ask for without `tls.admin`',
+    });
+    return;
+  }
+  for (const [index, name] of names.entries()) {
+    if (tlsNames?.includes(name)) continue;
+    const expected = 'a name that `tls.admin.names` lets in';
+    problems.report('value-wrong', source.at([...path, index]), { expected, found: show(name) });
+  }
+}
+
 function lintAddress(
-  { listen, others, admin, plainListen, hasTls }: AdminLint,
+  { listen, others, admin, plainListen, tlsNames }: AdminLint,
   source: Source,
   problems: Problems,
 ): void {
@@ -140,7 +155,7 @@ function lintAddress(
   if (!isProved) {
     const expected = 'a loopback address or a Unix socket; beyond them `admin.roles` must say who may use it';
     problems.report('listen-exposed', at, { expected, found });
-  } else if (!hasTls && !plainListen) {
+  } else if (tlsNames === undefined && !plainListen) {
     const expected =
       'a loopback address or a Unix socket; beyond them `tls.admin`, or `plain_listen: true` where tokens may be read on the way';
     problems.report('listen-exposed', at, { expected, found });

@@ -272,6 +272,6 @@ function adminLintOf({ listen, admin, tls, plainListen }: Settings): AdminLint {
     others: [listen.check, listen.accessLog],
     admin,
     plainListen,
-    hasTls: tls.admin !== undefined,
+    tlsNames: tls.admin?.names,
   };
 }
