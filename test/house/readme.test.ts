@@ -39,7 +39,7 @@ test('README: the commands of "Use it" that end make a pepper, a key and a valid
   const out = await shell(dir, `${prepare}\nprintf 'key %s\\n' "$KEY"`);
   assert.match(out, /^0 errors, 0 warnings\nvalid: version [0-9a-f]{16}$/m);
   assert.match(out, /^key tg_prod_[a-z0-9]+_[0-9A-Za-z]{36}$/m);
-  assert.deepEqual((await readdir(join(dir, '.tollgate/mine'))).toSorted(), ['bundle', 'pepper-v1']);
+  assert.deepEqual((await readdir(join(dir, '.tollgate/mine'))).toSorted(), ['audit.db', 'bundle', 'pepper-v1']);
   assert.match(serve!, /serve --config \.tollgate\/mine\/bundle /);
 
   const [accounts, rule, key, check] = blocksOf(await readFile(join(ROOT, 'docs/start.md'), 'utf8'), 'In this order');
