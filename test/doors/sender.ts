@@ -24,6 +24,8 @@ export interface SendReport {
   /** By form: calls that were allowed, and refused. */
   readonly allowed: readonly number[];
   readonly refused: readonly number[];
+  /** Calls that were put off, because the process that serves was behind. */
+  readonly overloaded: number;
   /** Calls without an answer. */
   readonly failed: number;
   /** Of each call from when it was sent until its answer was there, ms. */
@@ -69,8 +71,9 @@ function frameOf(form: SendOrder['forms'][number]): Buffer {
   return Buffer.concat([head, message]);
 }
 
-/** Undefined: no answer. */
-function check(session: ClientHttp2Session, frame: Buffer): Promise<'allowed' | 'refused' | undefined> {
+type Answer = 'allowed' | 'refused' | 'overloaded' | 'failed';
+
+function check(session: ClientHttp2Session, frame: Buffer): Promise<Answer> {
   return new Promise((resolve) => {
     const stream = session.request({
       ':method': 'POST',
@@ -83,19 +86,21 @@ function check(session: ClientHttp2Session, frame: Buffer): Promise<'allowed' | 
     stream.on('data', (bytes: Buffer) => {
       first ??= bytes;
     });
-    stream.once('error', () => resolve(undefined));
-    stream.once('close', () => {
-      if (first === undefined) resolve(undefined);
-      else resolve(first.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + 4).equals(ALLOWED) ? 'allowed' : 'refused');
-    });
+    stream.once('error', () => resolve('failed'));
+    stream.once('close', () => resolve(first === undefined ? 'failed' : answerOf(first)));
     stream.end(frame);
   });
+}
+
+function answerOf(frame: Buffer): Answer {
+  if (frame.subarray(FRAME_HEAD_BYTES, FRAME_HEAD_BYTES + ALLOWED.length).equals(ALLOWED)) return 'allowed';
+  return frame.includes('overloaded') ? 'overloaded' : 'refused';
 }
 
 async function run(session: ClientHttp2Session, { forms, perSecond, calls }: SendOrder): Promise<SendReport> {
   const counts = { allowed: forms.map(() => 0), refused: forms.map(() => 0) };
   const times = new Float64Array(calls);
-  let failed = 0;
+  const bad = { overloaded: 0, failed: 0 };
   let waiting = 0;
   const one = async (number: number): Promise<void> => {
     const form = number % forms.length;
@@ -105,7 +110,7 @@ async function run(session: ClientHttp2Session, { forms, perSecond, calls }: Sen
     const answer = await check(session, frame);
     waiting--;
     times[number] = performance.now() - sentMs;
-    if (answer === undefined) failed++;
+    if (answer === 'failed' || answer === 'overloaded') bad[answer]++;
     else counts[answer][form]!++;
   };
   const startMs = performance.now();
@@ -116,7 +121,7 @@ async function run(session: ClientHttp2Session, { forms, perSecond, calls }: Sen
     await sleep(1);
   }
   while (waiting > 0) await sleep(1);
-  return { ...counts, failed, times, seconds: (performance.now() - startMs) / 1000 };
+  return { ...counts, ...bad, times, seconds: (performance.now() - startMs) / 1000 };
 }
 
 if (import.meta.main) {
