@@ -29,7 +29,7 @@ export interface SecretsOptions {
   readonly clock: Clock;
   readonly events: EventLog;
   /** Called for each connection that a door turned away, with the listener's key in tollgate.yaml. */
-  readonly onTurnedAway?: (listener: string, fault: TurnedAway['fault']) => void;
+  readonly onTurnedAway?: (connection: { readonly listener: string; readonly fault: TurnedAway['fault'] }) => void;
   /** Called when changed files were taken (`done`) or not (`refused`): what, and why not. */
   readonly onReload?: (what: string, outcome: 'done' | 'refused', why: string | undefined) => void;
 }
@@ -76,7 +76,7 @@ async function doorOf(
     protocol: listener === 'admin' ? 'http/1.1' : 'h2',
     onTurnedAway: ({ fault, detail }) => {
       events.write('warn', 'tls_turned_away', { listener, fault, detail }, `${listener} ${fault}`);
-      onTurnedAway?.(listener, fault);
+      onTurnedAway?.({ listener, fault });
     },
   });
 }

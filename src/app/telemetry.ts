@@ -73,8 +73,8 @@ export interface ReadParts {
   readonly store: MemoryLimitStore;
   readonly meter: Meter;
   readonly ledger: SqliteLedger;
-  readonly load: LoadWatch;
-  readonly settings: Settings;
+  readonly load: Pick<LoadWatch, 'counts'>;
+  readonly settings: Pick<Settings, 'countersMax'>;
 }
 
 export class Telemetry {
@@ -135,6 +135,11 @@ export class Telemetry {
 
   checkFault(fault: string): void {
     this.#safely(() => this.#instruments.checkFault(fault));
+  }
+
+  /** A door did not let a connection in. */
+  turnedAway(connection: { readonly listener: string; readonly fault: string }): void {
+    this.#safely(() => this.#instruments.turnedAway(connection));
   }
 
   /** Another policy is in force; undefined: none is. */

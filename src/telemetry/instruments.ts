@@ -61,6 +61,7 @@ export class Instruments {
   readonly #steps: Family<Histogram>;
   readonly #faults: Family<Counter>;
   readonly #reloads: Family<Counter>;
+  readonly #turnedAway: Family<Counter>;
   readonly #inForce = { version: NONE, priceVersion: NONE, loadedAtMs: 0, refused: false };
   #calls = 0;
   #closing: Promise<void> | undefined;
@@ -80,6 +81,7 @@ export class Instruments {
     this.#steps = metrics.histogram('stepDuration');
     this.#faults = metrics.counter('checkFaults');
     this.#reloads = metrics.counter('policyReloads');
+    this.#turnedAway = metrics.counter('tlsTurnedAway');
     this.#usage = new UsageMetrics(metrics, { words: this.#words });
     this.#accountDecisions = metrics.counter('accountDecisions');
     this.#denials = new EventWindows(clock, { perMinute: DENIALS_PER_MINUTE, namesMax: DENIALS_MAX });
@@ -198,6 +200,10 @@ export class Instruments {
 
   checkFault(fault: string): void {
     this.#faults.at(fault).add(1);
+  }
+
+  turnedAway({ listener, fault }: { readonly listener: string; readonly fault: string }): void {
+    this.#turnedAway.at(listener, fault).add(1);
   }
 
   /** Something could not be measured. */

@@ -45,6 +45,7 @@ export const ATTRIBUTE = {
   fault: 'tollgate.fault',
   flag: 'tollgate.flag',
   limit: 'tollgate.limit',
+  listener: 'tollgate.listener',
   meter: 'tollgate.meter',
   mode: 'tollgate.mode',
   outcome: 'tollgate.outcome',
@@ -165,6 +166,14 @@ export const METRICS = {
     help: 'Checks that did not end as decided: late, cancelled, undecodable, malformed, failed',
     labels: [A.fault],
     pointsMax: 16,
+  },
+  tlsTurnedAway: {
+    name: 'tollgate.tls.turned_away',
+    kind: 'counter',
+    unit: '{connection}',
+    help: 'Connections that a listener with `tls` did not let in: unproved, name, protocol, handshake',
+    labels: [A.listener, A.fault],
+    pointsMax: 12,
   },
   checksShed: {
     name: 'tollgate.check.shed',
