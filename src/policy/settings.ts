@@ -237,12 +237,13 @@ function lintSettling(settings: Settings, { lastsMaxMs }: SettingsNeeds, source:
 }
 
 /** Who may read the bundle, its repository or the ConfigMap that it comes from, must not read secrets with it. */
-function lintPlaces(dir: string, { peppers, tls }: Settings, source: Source, problems: Problems): void {
+function lintPlaces(dir: string, { peppers, tls, admin }: Settings, source: Source, problems: Problems): void {
   const secrets: (readonly [path: Path, file: string | undefined])[] = [
     ...[...peppers].map(([version, file]) => [['peppers', version], file] as const),
     [['tls', 'check', 'key'], tls.check?.key],
     [['tls', 'access_log', 'key'], tls.accessLog?.key],
     [['tls', 'admin', 'key'], tls.admin?.key],
+    ...[...admin.roles].map(([role, { token }]) => [['admin', 'roles', role, 'token'], token] as const),
   ];
   const told = new Set<string>();
   for (const [path, file] of secrets) {

@@ -7,6 +7,7 @@ import type { ServerBounds } from '../../src/admin/server.ts';
 import { type AdminListener, startAdmin } from '../../src/app/admin.ts';
 import { ServingAudit } from '../../src/app/audit.ts';
 import { Lifecycle } from '../../src/app/lifecycle.ts';
+import { openSecrets } from '../../src/app/secrets.ts';
 import type { AdminRole } from '../../src/core/admin-role.ts';
 import { ADMIN_ROLES } from '../../src/core/admin-role.ts';
 import { systemClock } from '../../src/core/clock.ts';
@@ -51,6 +52,10 @@ export interface RigOptions {
   readonly settings?: string;
   readonly files?: Record<string, string | undefined>;
   readonly bounds?: Partial<ServerBounds>;
+  /** Files of secrets in the bundle's directory, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Instead of `roles`: all of `admin`. */
+  readonly admin?: string;
   /** Default 127.0.0.1:0. */
   readonly listen?: string;
 }
@@ -59,6 +64,8 @@ export interface RigOptions {
 export async function adminFor(scope: Scope, options: RigOptions = {}): Promise<AdminRig> {
   const { roles = ADMIN_ROLES.filter((role) => role !== 'metrics') } = options;
   const dir = await bundleWith(scope, { files: { ...options.files, ...settingsOf(roles, options) } });
+  for (const [name, text] of Object.entries(options.secrets ?? {}))
+    await writeFile(join(dir, name), text, { mode: 0o600 });
   for (const role of roles) await writeFile(join(dir, role), `${TOKENS[role]}\n`, { mode: 0o600 });
   await writeFile(join(dir, 'pepper'), newPepperText(), { mode: 0o600 });
   const { policy: first, settings, problems } = await loadBundle(dir);
@@ -77,11 +84,12 @@ export async function adminFor(scope: Scope, options: RigOptions = {}): Promise<
   const lifecycle = new Lifecycle(new Health([]));
   lifecycle.enter('serving');
   const inForce = new InForce(dir, first);
+  const events = new EventLog(log, systemClock, { perMinute: 100 });
   const listener = (await startAdmin({
     dir,
     settings,
     clock: systemClock,
-    events: new EventLog(log, systemClock, { perMinute: 100 }),
+    events,
     audit,
     lifecycle,
     policy: inForce,
@@ -89,7 +97,7 @@ export async function adminFor(scope: Scope, options: RigOptions = {}): Promise<
     peppers: peppersOf(settings.peppers),
     version: { version: '0.0.0-test' },
     metrics: async () => '# TYPE tollgate_test counter\ntollgate_test 1\n',
-    door: undefined,
+    door: (await openSecrets(settings, { clock: systemClock, events })).doors.admin,
     ...(options.bounds && { bounds: options.bounds }),
   }))!;
   scope.after(async () => {
@@ -125,9 +133,12 @@ function tokenHeader(role: AdminRole | undefined): Record<string, string> {
   return role === undefined ? {} : { authorization: `Bearer ${TOKENS[role]}` };
 }
 
-function settingsOf(roles: readonly AdminRole[], { settings = '', listen = '127.0.0.1:0' }: RigOptions) {
+function settingsOf(
+  roles: readonly AdminRole[],
+  { settings = '', listen = '127.0.0.1:0', admin: written }: RigOptions,
+) {
   const held = roles.map((role) => `${role}: {token: ${role}}`).join(', ');
-  const admin = roles.length === 0 ? '' : `admin: {roles: {${held}}}\n`;
+  const admin = written ?? (roles.length === 0 ? '' : `admin: {roles: {${held}}}\n`);
   return {
     'tollgate.yaml': `listen: {admin: "${listen}"}\nledger: {path: data/ledger.db}\npeppers: {v1: pepper}\n${admin}${settings}`,
   };

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { cp, rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { before, test } from 'node:test';
+import { newPepperText } from '../../src/identity/peppers.ts';
 import { openAudit } from '../../src/ledger/audit-book.ts';
-import { bundleWith } from '../policy/bundles.ts';
+import { BUNDLES, bundleWith } from '../policy/bundles.ts';
 import { runCli } from '../support/process.ts';
 import { fileScope } from '../support/scope.ts';
 
@@ -106,4 +109,50 @@ test('--verify says that the chain is whole, and where it is not', async () => {
   db.close();
   const broken = await audit('--verify');
   assert.deepEqual([broken.code, broken.stdout], [1, 'broken at record 1: was changed\n']);
+});
+
+test('commands that make and revoke keys leave records, of what they refuse too, and never the secret', async (t) => {
+  const bundle = join(await bundleWith(t, { files: { 'b/x': '' } }), 'b');
+  await cp(join(BUNDLES, 'base'), bundle, { recursive: true });
+  await rm(join(bundle, 'x'));
+  await writeFile(join(bundle, 'tollgate.yaml'), 'peppers: {v1: ../pepper}\nledger: {path: ../book.db}\n');
+  await writeFile(join(bundle, '../pepper'), newPepperText(), { mode: 0o600 });
+  const asked = ['--class', 'interactive', '--kind', 'service', '--owner', 'search@acme.example', '--config', bundle];
+  const made = await runCli(t, ['keys', 'create', '--account', 'acme/search', ...asked]);
+  const id = made.stdout.split('_')[2]!;
+  assert.equal((await runCli(t, ['keys', 'create', '--account', 'evil', ...asked])).code, 2);
+  assert.equal((await runCli(t, ['keys', 'revoke', id, '--config', bundle])).code, 0);
+  const { stdout } = await runCli(t, ['audit', '--config', bundle, '--json']);
+  const records = JSON.parse(stdout) as Record<string, unknown>[];
+  assert.deepEqual(
+    records.map(({ verb, object, outcome, role }) => [verb, object, outcome, role]),
+    [
+      ['key_revoke', id, 'done', 'operator'],
+      ['key_create', 'evil', 'refused', 'operator'],
+      ['key_create', id, 'done', 'operator'],
+    ],
+  );
+  assert.equal(records[0]!['who'], userInfo().username);
+  assert.ok(!stdout.includes(made.stdout.trim().split('_')[3]!));
+  const list = await runCli(t, ['keys', 'list', '--config', bundle]);
+  assert.match(list.stdout, new RegExp(`${id} .* revoked`));
+});
+
+test('a key is not made where no record can be; it is revoked all the same', async (t) => {
+  const bundle = await bundleWith(t, {
+    files: { blocked: 'a file', 'tollgate.yaml': 'audit: {path: blocked/audit.db}\n' },
+  });
+  const revoked = await runCli(t, ['keys', 'revoke', 'k7f3q2', '--config', bundle]);
+  assert.equal(revoked.code, 0);
+  assert.match(revoked.stderr, /^the audit has no record of it: .*\nkey k7f3q2 is revoked; /);
+  await writeFile(join(bundle, 'pepper'), newPepperText(), { mode: 0o600 });
+  await writeFile(join(bundle, 'tollgate.yaml'), 'audit: {path: blocked/audit.db}\npeppers: {v1: pepper}\n');
+  const asked = ['--class', 'interactive', '--kind', 'service', '--owner', 'search@acme.example', '--config', bundle];
+  const made = await runCli(t, ['keys', 'create', '--account', 'acme/search', ...asked]);
+  assert.deepEqual([made.code, made.stdout], [1, '']);
+  assert.match(made.stderr, /^tollgate: audit `.*` cannot be used\n$/);
+  const listed = JSON.parse((await runCli(t, ['keys', 'list', '--config', bundle, '--json'])).stdout) as {
+    state: string;
+  }[];
+  assert.deepEqual(new Set(listed.map(({ state }) => state)), new Set(['revoked']));
 });
