@@ -44,7 +44,7 @@ interface About extends BenchOptions {
 }
 
 /** The same call again and again, as Envoy would ask it; without a deadline. */
-function callOf(rig: Rig): Call {
+export function callOf(rig: Rig): Call {
   return { ...decodeOurs(requestOf(askedOf(rig))), deadlineMs: Number.POSITIVE_INFINITY };
 }
 
@@ -111,14 +111,14 @@ async function paced({ bare, sqlite }: { bare: Rig; sqlite: Rig }, { name, bar, 
   );
 }
 
-function allowed(decision: Decision | Promise<Decision>): Hold {
+export function allowed(decision: Decision | Promise<Decision>): Hold {
   if (decision instanceof Promise) throw new Error('a decision had to wait');
   if (decision.outcome === 'deny') throw new Error(`the call is refused: ${decision.message}`);
   return decision.hold;
 }
 
 /** The end of a request that the provider answered with usage. */
-function entryOf(hold: Hold): LogEntry {
+export function entryOf(hold: Hold): LogEntry {
   return {
     kind: 'end',
     decision: new Map(holdToFields(hold)),

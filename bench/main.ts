@@ -8,11 +8,13 @@ import { benchPolicy } from './policy.ts';
 import { type BenchOptions, type Figure, machine, report } from './report.ts';
 import { benchScan } from './scan.ts';
 import { benchStall } from './stall.ts';
+import { benchTelemetry } from './telemetry.ts';
 
 const BENCHES: ReadonlyMap<string, (options: BenchOptions) => Promise<readonly Figure[]>> = new Map([
   ['scan', benchScan],
   ['stall', benchStall],
   ['decide', benchDecide],
+  ['telemetry', benchTelemetry],
   ['policy', benchPolicy],
   ['ledger', benchLedger],
   ['grpc', benchGrpc],

@@ -1,4 +1,5 @@
 /** The parts of a Tollgate as app.ts puts them together, without its servers, so that a decision can be looked at alone. */
+import type { Telemetry } from '../src/app/telemetry.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { mintDecisionId } from '../src/core/ids.ts';
 import type { Awaitable } from '../src/core/units.ts';
@@ -30,6 +31,8 @@ export interface RigOptions {
   readonly ledger: 'sqlite' | 'none';
   /** Lines of traffic.yaml: routes beside `chat`, whose calls are read and refused, because the caller has not bought them. */
   readonly routes?: string;
+  /** Is told of decisions, refusals and ends. Default: there is none. */
+  readonly telemetry?: Telemetry;
 }
 
 export interface Rig {
@@ -52,7 +55,7 @@ export interface Rig {
 }
 
 /** Loads a bundle of its own in a temporary directory. `close` removes it. */
-export async function openRig({ nested, ledger: kind, routes }: RigOptions): Promise<Rig> {
+export async function openRig({ nested, ledger: kind, routes, telemetry }: RigOptions): Promise<Rig> {
   const dir = await tempDir();
   const bundle = await writeBenchBundle(dir, nested, routes);
   const { policy, settings, problems } = await loadBundle(bundle.path);
@@ -74,8 +77,10 @@ export async function openRig({ nested, ledger: kind, routes }: RigOptions): Pro
     clock,
     prices: () => policy.prices,
     policy: () => policy,
+    ...(telemetry === undefined ? {} : { ended: (end) => telemetry.ended(end) }),
     settings: { settleWithinMs },
   });
+  telemetry?.policyLoaded(policy);
   // Their ids alone: whatever else of a hold stays in memory is the meter's choice, and part of what is measured.
   let open: string[] = [];
   let last: Hold | undefined;
@@ -93,7 +98,10 @@ export async function openRig({ nested, ledger: kind, routes }: RigOptions): Pro
     admit,
     withdraw: (hold) => meter.withdraw(hold),
     expire: (customer) => meter.expire(customer),
-    refuse: (refusal) => ledger.refuse(refusal),
+    refuse: (refusal) => {
+      telemetry?.refused(refusal);
+      return ledger.refuse(refusal);
+    },
     expiryGraceMs: settings.expiryGraceMs,
   });
   const route = policy.routes.get('chat') as Route;
@@ -101,7 +109,10 @@ export async function openRig({ nested, ledger: kind, routes }: RigOptions): Pro
     authorization: `Bearer ${bundle.key}`,
     store,
     ledger: sqlite,
-    decide: (call) => decider.decide(call),
+    decide:
+      telemetry === undefined
+        ? (call) => decider.decide(call)
+        : telemetry.watched((call, steps) => decider.decide(call, steps)),
     decideFacts: (headers, facts) => {
       const decidedAtMs = clock.nowMs();
       const principal = identifier.identify(headers, policy, decidedAtMs);
