@@ -52,7 +52,7 @@ export class TlsDoor {
     const { keeper, protocol, onTurnedAway } = this.#options;
     const names = new Set(this.#options.names);
     let isOpen = true;
-    const server = createServer({ ...handshakeOptions(keeper.material), ALPNProtocols: [protocol] });
+    const server = createServer({ ...handshakeOptions(keeper.material), ALPNProtocols: [protocol], noDelay: true });
     server.maxConnections = CONNECTIONS_MAX;
     server.on('secureConnection', (socket) => {
       // Shook hands while the door was closed.

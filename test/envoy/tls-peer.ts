@@ -74,23 +74,24 @@ export interface Asking {
 export function peerOf(port: number, options: ConnectionOptions): Asking {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false, ...options });
   session.on('error', () => {});
+  const gone = new Promise<false>((resolve) => session.once('close', () => resolve(false)));
   return {
-    ask: (path) =>
-      new Promise((resolve) => {
-        session.once('error', () => resolve(false));
-        session.once('close', () => resolve(false));
-        if (session.closed || session.destroyed) return resolve(false);
-        const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-        const stream = session.request(headers);
+    ask: (path) => {
+      if (session.closed || session.destroyed) return gone;
+      const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
+      const stream = session.request(headers);
+      const answered = new Promise<boolean>((resolve) => {
         let status: unknown;
         stream.on('trailers', (trailers) => {
           status = trailers['grpc-status'];
         });
         stream.on('error', () => {});
         stream.on('close', () => resolve(status === '0'));
-        stream.resume();
-        stream.end(Buffer.from([0, 0, 0, 0, 0]));
-      }),
+      });
+      stream.resume();
+      stream.end(Buffer.from([0, 0, 0, 0, 0]));
+      return Promise.race([answered, gone]);
+    },
     close: () => session.destroy(),
   };
 }
