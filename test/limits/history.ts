@@ -1,6 +1,6 @@
 /** Random histories of a small world: a few limits, decisions and runs, so that they meet often. */
 import fc from 'fast-check';
-import type { Ask, CounterRef, LimitStore, Spend } from '../../src/limits/store.ts';
+import type { Ask, CounterRef, LimitStore, ReserveAnswer, Spend } from '../../src/limits/store.ts';
 
 export const T0 = Date.parse('2026-03-01T00:00:00Z');
 export const SETTLE_WITHIN_MS = 120_000;
@@ -200,7 +200,7 @@ export class Player {
       case 'expire':
         return this.store.expire(op.customer, op.max);
       case 'extend':
-        return this.store.extend(String(op.id), this.now + op.ms);
+        return this.store.extend(String(op.id), this.now + op.ms, 'acme');
       case 'adjust': {
         const ref = { ...LIMITS[op.limit], counter: counterOf(op.limit, undefined) };
         return this.store.adjust(String(op.name), [
@@ -212,29 +212,46 @@ export class Player {
 
   /** Every counter as a dry question for 0 sees it: `name used/spent`. */
   look(): string[] {
-    const spends = LIMIT_NAMES.flatMap((limit) =>
-      (limit === 'total' ? RUNS : [undefined]).map((run): Spend => {
+    return this.#looks().flatMap(({ ask, show }) => {
+      const answer = this.store.reserve(ask, { dry: true });
+      if (answer instanceof Promise) throw new Error('a store that answers late is looked at by `lookLate`');
+      return show(answer);
+    });
+  }
+
+  /** The same of a store that answers with promises. */
+  async lookLate(): Promise<string[]> {
+    const shown = this.#looks().map(async ({ ask, show }) => show(await this.store.reserve(ask, { dry: true })));
+    return (await Promise.all(shown)).flat();
+  }
+
+  /** A total is looked at in its own run: the store ends a run when it is asked in it. */
+  #looks(): { readonly ask: Ask; readonly show: (answer: ReserveAnswer) => string[] }[] {
+    const named = (limits: readonly LimitName[], run: string | undefined) => {
+      const spends = limits.map((limit): Spend => {
         return { ...spendOfOp({ limit, amount: 0, observe: true, yieldsAt: undefined }, run), once: false };
-      }),
-    );
-    // A total is looked at in its own run: the store ends a run when it is asked in it.
-    return spends.map((spend) => {
-      const run = RUNS.find((name) => spend.limit === 'total' && spend.counter.includes(`|${name}|`));
-      const ask = {
+      });
+      const ask: Ask = {
         id: 'look',
         mintedAt: this.now,
         expiresAt: this.now,
         customer: 'acme',
         from: 0,
         until: Number.MAX_SAFE_INTEGER,
+        candidates: [spends],
+        ...(run === undefined ? {} : { run: { marker: run, idleMs: RUN_IDLE_MS } }),
       };
-      const answer = this.store.reserve(
-        { ...ask, candidates: [[spend]], ...(run === undefined ? {} : { run: { marker: run, idleMs: RUN_IDLE_MS } }) },
-        { dry: true },
-      );
-      if (!('outcome' in answer) || answer.outcome !== 'admitted') throw new Error('a dry look was not answered');
-      const state = answer.states[0]![0]!;
-      return `${spend.counter} ${state.used}/${state.spent}`;
-    });
+      const show = (answer: ReserveAnswer): string[] => {
+        if (answer.outcome !== 'admitted') throw new Error('a dry look was not answered');
+        return answer.states[0]!.map((state, i) => `${spends[i]!.counter} ${state!.used}/${state!.spent}`);
+      };
+      return { ask, show };
+    };
+    const at = LIMIT_NAMES.indexOf('total');
+    return [
+      named(LIMIT_NAMES.slice(0, at), undefined),
+      ...RUNS.map((run) => named(['total'], run)),
+      named(LIMIT_NAMES.slice(at + 1), undefined),
+    ];
   }
 }
