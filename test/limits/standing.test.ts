@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../src/core/clock.ts';
 import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
-import { openValidity, spendOf } from '../../src/limits/spend.ts';
+import { counterRefOf, openValidity, spendOf } from '../../src/limits/spend.ts';
 import { standingOf } from '../../src/limits/standing.ts';
 import type { BoundLimit } from '../../src/policy/policy.ts';
 import { loadWith, policyOf } from '../policy/bundles.ts';
@@ -14,7 +14,7 @@ currency: USD
 plans:
   p:
     prices: s
-    entitlements: [{routes: [chat], models: [large], classes: [interactive]}]
+    entitlements: [{routes: [chat], models: [large], classes: [interactive, batch]}]
     limits:
       - {name: window, max: 100 tokens per day}
       - {name: bucket, max: 10 requests per second, burst: 20}
@@ -26,7 +26,7 @@ const ACCOUNTS = `acme: {plan: p, owner: c@acme.example, timezone: Europe/Berlin
 `;
 
 test('a limit stands as it was spent and held, with what it may hold now and when it resets', async (t) => {
-  const files = { 'plans.yaml': PLANS, 'accounts/acme.yaml': ACCOUNTS, 'keys/search.yaml': '' };
+  const files = { 'plans.yaml': PLANS, 'accounts/acme.yaml': ACCOUNTS };
   const bound = policyOf(await loadWith(t, files)).account('acme')!.limits;
   let nowMs = NOW_MS;
   const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => nowMs };
@@ -54,7 +54,7 @@ test('a limit stands as it was spent and held, with what it may hold now and whe
   assert.deepEqual(stands('bucket'), { max: 20, used: 8, held: 0, spent: 8, resetsAtMs: never });
   assert.deepEqual(stands('slots'), { max: 5, used: 1, held: 1, spent: 0, resetsAtMs: never });
 
-  const settled = spends.map((spend, at) => ({ ...spend, actual: [25, 8, 0][at]! }));
+  const settled = spends.map((spend, at) => ({ ref: counterRefOf(spend), actual: [25, 8, 0][at]! }));
   store.settle('a', { mintedAt: nowMs, customer: 'acme', rank: 2 }, settled);
   nowMs += 300;
   assert.deepEqual(stands('window'), { max: 150, used: 25, held: 0, spent: 25, resetsAtMs: NEXT_DAY_MS });
