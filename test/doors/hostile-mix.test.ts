@@ -33,6 +33,8 @@ const HEAP_MAX_MIB = 192;
 const GROWTH_MAX_MIB = 96;
 const BAR_MS = 2;
 const RUNS_PER_HOUR = 60;
+/** `USER_HZ` of Linux, in which /proc counts. */
+const CLOCK_TICKS_PER_SECOND = 100;
 
 const ISSUER = 'https://id.acme.example';
 const ACCESS = `owner: security@acme.example
@@ -97,6 +99,11 @@ test('P13 a hostile mix: bad keys, forged tokens, rotating ids, unknown models',
     const status = await readFile(`/proc/${serving.pid}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
   };
+  const cpuSeconds = async (): Promise<number> => {
+    const stat = await readFile(`/proc/${serving.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+  };
 
   const nowSeconds = Math.floor(Date.now() / 1000);
   const claims = { iss: ISSUER, aud: 'gateway', sub: 'ann', iat: nowSeconds - 5, exp: nowSeconds + 3600 };
@@ -115,17 +122,20 @@ test('P13 a hostile mix: bad keys, forged tokens, rotating ids, unknown models',
   };
 
   await greet(ALONE_SECONDS);
-  const totals = { sent: 0, failed: 0, allowed: forms.map(() => 0), seconds: 0 };
+  const totals = { sent: 0, served: 0, cpuSeconds: 0, failed: 0, allowed: forms.map(() => 0), seconds: 0 };
   const rounds: { alone: number; beside: number; besideP50: number; aloneP50: number }[] = [];
   const resident: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const alone = await greet(ALONE_SECONDS);
     const calls = Math.ceil(REQUESTS / ROUNDS);
+    const cpuBefore = await cpuSeconds();
     const [beside, flood] = await Promise.all([
       greet(calls / PER_SECOND),
       hostile.send({ socket, forms, perSecond: PER_SECOND, calls }),
     ]);
     totals.sent += calls;
+    totals.served += calls + beside.times.length;
+    totals.cpuSeconds += (await cpuSeconds()) - cpuBefore;
     totals.failed += flood.failed;
     totals.seconds += flood.seconds;
     for (const [form, allowed] of flood.allowed.entries()) totals.allowed[form]! += allowed;
@@ -143,6 +153,8 @@ test('P13 a hostile mix: bad keys, forged tokens, rotating ids, unknown models',
 
   const pace = Math.round(totals.sent / totals.seconds);
   t.diagnostic(`${totals.sent} hostile requests at ${pace}/s (${PER_SECOND}/s asked) of ${forms.length} kinds`);
+  const cpu = ((totals.cpuSeconds / totals.served) * 1e6).toFixed(0);
+  t.diagnostic(`CPU of the process that serves: ${cpu} µs a call, with the collector and the ledger`);
   t.diagnostic(`resident after each round: ${resident.map((mib) => mib.toFixed(0)).join(' ')} MiB`);
   t.diagnostic(`a good caller, ${GOOD_PER_SECOND}/s: ${shed} calls put off because the process was behind`);
   const middle = (of: keyof (typeof rounds)[number]): number =>
