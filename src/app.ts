@@ -4,10 +4,14 @@ import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
 import { watchLoad } from './app/load.ts';
+import { type FirstBundle, PolicyInForce } from './app/policy-in-force.ts';
+import { PriceShelf } from './app/price-shelf.ts';
 import { recover } from './app/recovery.ts';
 import { openSecrets } from './app/secrets.ts';
 import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
+import { takeLedger } from './app/take-over.ts';
+import { startTelemetry } from './app/telemetry.ts';
 import { anomaliesOf, crossingLog } from './app/watch.ts';
 import { systemClock } from './core/clock.ts';
 import { Decider } from './decision/check.ts';
@@ -19,10 +23,10 @@ import { fetchKeySet } from './identity/key-fetch.ts';
 import { TokenProver } from './identity/token-prover.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
+import type { Crossing } from './limits/store.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
 import type { Endpoint } from './policy/endpoint.ts';
-import type { Policy, PriceTables } from './policy/policy.ts';
 import type { Settings } from './policy/settings.ts';
 import { anomalyWatch } from './telemetry/anomalies.ts';
 import { EventLog } from './telemetry/log.ts';
@@ -31,9 +35,12 @@ import { EventLog } from './telemetry/log.ts';
 const SWEEP_MS = 1_000;
 
 export interface AppOptions {
-  readonly policy: Policy;
+  /** What was found when the bundle was read at the start; later ones come from its directory. */
+  readonly first: FirstBundle;
   readonly settings: Settings;
   readonly log: Logger;
+  /** Waits for the ledger of a process that is about to end, in place of failing. Default false. */
+  readonly takesOver?: boolean;
 }
 
 /** A running Tollgate. */
@@ -44,6 +51,7 @@ export interface App extends Endable {
   readonly accessLog: Endpoint;
   /** What a restart found: calls without an end, and counters. */
   readonly recovered: { readonly holds: number; readonly counters: number };
+  readonly policy: PolicyInForce;
 }
 
 /**
@@ -51,9 +59,14 @@ export interface App extends Endable {
  * running, where a part cannot start.
  */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { policy, settings, log } = options;
+  const { first, settings, log } = options;
   const clock = systemClock;
-  const events = new EventLog(log, clock);
+  const telemetry = await startTelemetry({
+    settings: settings.telemetry,
+    clock,
+    onFailure: (signal, why) => events.write('warn', 'telemetry_export_failed', { signal, detail: why }, signal),
+  });
+  const events = new EventLog(log, clock, { sink: telemetry.events });
   const store = new MemoryLimitStore(clock, {
     countersMax: settings.countersMax,
     settleWithinMs: settings.settleWithinMs,
@@ -64,34 +77,78 @@ export async function startApp(options: AppOptions): Promise<App> {
     fetch: fetchKeySet,
     onFault: (fault, about) => events.write('warn', `issuer_keys_${fault}`, about),
   });
-  const secrets = await openSecrets(settings, { clock, events });
-  const identifier = new CredentialIdentifier(secrets.peppers, tokens);
-  const ledger = await openSqliteLedger({
-    file: settings.ledger.path,
-    commitMs: settings.commitMs,
-    queueMax: settings.queueMax,
-    changedCounters: () => store.changes(),
-    onFailure: (message) => events.write('error', 'ledger_commit_failed', { detail: message }),
+  const secrets = await openSecrets(settings, {
+    clock,
+    events,
+    onTurnedAway: (connection) => telemetry.turnedAway(connection),
   });
+  const identifier = new CredentialIdentifier(secrets.peppers, tokens);
+  const openLedger = () =>
+    openSqliteLedger({
+      file: settings.ledger.path,
+      commitMs: settings.commitMs,
+      queueMax: settings.queueMax,
+      changedCounters: () => store.changes(),
+      onFailure: (message) => events.write('error', 'ledger_commit_failed', { detail: message }),
+    });
+  const ledger = await takeLedger(openLedger, {
+    waits: options.takesOver ?? false,
+    waiting: () => events.write('info', 'waiting_for_ledger', { ledger: settings.ledger.path }),
+  });
+  const health = new Health([AUTHORIZATION, ACCESS_LOG]);
   try {
-    const prices = new Map<string, PriceTables>([[policy.priceVersion, policy.prices]]);
-    await ledger.keepPrices(policy.priceVersion, policy.prices);
-    const recovered = await recover({ ledger, prices, sinceMs: clock.nowMs() - settings.settleWithinMs });
-    const crossed = crossingLog(log, { clock, policy: () => policy });
+    const prices = new PriceShelf(settings.settleWithinMs);
+    const nowMs = clock.nowMs();
+    if (first.policy !== undefined) {
+      const { priceVersion, prices: tables } = first.policy;
+      await ledger.keepPrices(priceVersion, tables);
+      prices.enforce(priceVersion, tables, { before: undefined, nowMs });
+    }
+    const recovered = await recover({ ledger, prices, sinceMs: nowMs - settings.settleWithinMs, nowMs });
+    const lifecycle = new Lifecycle(health);
+    const inForce = new PolicyInForce({
+      first,
+      settings,
+      clock,
+      log,
+      prices,
+      keepPrices: (version, tables) => ledger.keepPrices(version, tables),
+      prepare: (policy) => tokens.prepare(policy),
+      reloadable: {
+        log: ({ log: level }) => {
+          log.level = level;
+        },
+        peppers: ({ peppers }) => void secrets.follow(peppers),
+      },
+      onLoaded: () => {
+        lifecycle.update();
+        telemetry.policyLoaded(inForce.current());
+      },
+      onRefused: () => telemetry.policyRefused(),
+    });
+    const policy = () => inForce.current();
+    lifecycle.needs(() => (policy() === undefined ? 'there is no valid policy' : undefined));
+    telemetry.policyLoaded(first.policy);
+    const logCrossing = crossingLog(log, { clock, policy });
+    const crossed = (crossing: Crossing) => {
+      logCrossing(crossing);
+      telemetry.crossed(crossing);
+    };
     for (const crossing of store.restore(restoredOf(recovered))) crossed(crossing);
     const meter = new Meter({
       store,
       ledger,
       clock,
       prices: (version) => prices.get(version),
-      policy: () => policy,
+      policy,
       crossed,
+      ended: (end) => telemetry.ended(end),
       settings: { settleWithinMs: settings.settleWithinMs },
     });
     meter.resume(recovered);
-    const load = watchLoad({ clock, events, classes: () => policy.classes, random: Math.random });
+    const load = watchLoad({ clock, events, classes: () => policy()?.classes ?? [], random: Math.random });
     const decider = new Decider({
-      policy: () => policy,
+      policy,
       identifier,
       store,
       clock,
@@ -99,18 +156,20 @@ export async function startApp(options: AppOptions): Promise<App> {
       admit: (hold, requestId) => meter.admit(hold, requestId),
       withdraw: (hold) => meter.withdraw(hold),
       expire: (customer) => meter.expire(customer),
-      refuse: (refusal) => ledger.refuse(refusal),
+      refuse: (refusal) => {
+        telemetry.refused(refusal);
+        return ledger.refuse(refusal);
+      },
       shed: load.shed,
       turnedAway: ({ reason, detail }, decisionId) =>
         events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
       expiryGraceMs: settings.expiryGraceMs,
     });
-    const health = new Health([AUTHORIZATION, ACCESS_LOG]);
-    const lifecycle = new Lifecycle(health);
     const [check, accessLog] = await listenAll({
-      policy: () => policy,
+      policy,
       settings,
-      decide: (call) => load.during(() => decider.decide(call)),
+      decide: telemetry.watched((call, steps) => load.during(() => decider.decide(call, steps))),
+      checkFault: (fault) => telemetry.checkFault(fault),
       meter,
       ledger,
       health,
@@ -119,6 +178,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       clock,
       doors: secrets.doors,
     });
+    telemetry.show({ store, meter, ledger, load, settings });
     const unwatch = secrets.watch();
     const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
     const sweeper = setInterval(() => {
@@ -126,7 +186,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       tellAnomalies();
     }, SWEEP_MS);
     // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
-    void tokens.prepare(policy);
+    if (first.policy !== undefined) void tokens.prepare(first.policy);
+    inForce.watch();
     lifecycle.enter('serving');
     const closeLedger = once(() => ledger.close());
     const stopping = {
@@ -139,6 +200,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         clearInterval(sweeper);
         load.close();
         unwatch();
+        await Promise.all([inForce.close(), telemetry.close()]);
       },
     };
     let stopped: Promise<void> | undefined;
@@ -148,6 +210,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       check: check.endpoint,
       accessLog: accessLog.endpoint,
       recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
+      policy: inForce,
       stop: (options) => {
         stopped ??= stopInOrder(stopping, options).then(tellAnomalies);
         return stopped;

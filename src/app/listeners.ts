@@ -4,7 +4,7 @@ import type { Awaitable } from '../core/units.ts';
 import type { Call } from '../decision/call.ts';
 import type { Decision } from '../decision/decision.ts';
 import { serveAccessLog } from '../envoy/access-log-service.ts';
-import { serveCheck } from '../envoy/check-service.ts';
+import { type CheckFault, serveCheck } from '../envoy/check-service.ts';
 import type { Health } from '../envoy/health.ts';
 import { type Listener, listen } from '../envoy/transport.ts';
 import { holdToFields } from '../ledger/fields.ts';
@@ -12,6 +12,7 @@ import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Settings } from '../policy/settings.ts';
+import { BODY_BYTES_MAX } from '../policy/traffic.ts';
 import type { EventLog } from '../telemetry/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Doors } from './secrets.ts';
@@ -23,10 +24,12 @@ const ACCESS_LOG_BYTES_MAX = 4 * 1024 * 1024;
 
 /** What the servers of Envoy's protocols stand on. */
 export interface Parts {
-  policy(): Policy;
+  policy(): Policy | undefined;
   readonly settings: Settings;
   readonly doors: Doors;
   decide(call: Call): Awaitable<Decision>;
+  /** Told of each Check that did not end as decided. */
+  checkFault(fault: CheckFault): void;
   readonly meter: Meter;
   readonly ledger: SqliteLedger;
   readonly health: Health;
@@ -45,20 +48,23 @@ export async function listenAll(parts: Parts): Promise<readonly [check: Listener
     clock,
     random: Math.random,
     mintId: () => mintDecisionId(ledger.id, clock.nowMs()),
-    policyVersion: () => policy().version,
+    policyVersion: () => policy()?.version ?? '',
     isStopped: () => lifecycle.state === 'stopped',
-    onFault: (fault, cause) => events.write('warn', `check_${fault}`, { cause }),
+    onFault: (fault, cause) => {
+      parts.checkFault(fault);
+      events.write('warn', `check_${fault}`, { cause });
+    },
   });
   const accessLog = serveAccessLog({
     take: (entries) => meter.takeAll(entries),
     onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
   });
-  const bodyMax = Math.max(0, ...[...policy().routes.values()].map((route) => route.bodyMaxBytes));
   const first = await listen({
     endpoint: settings.listen.check,
     door: doors.check,
     methods: [check, health.check, health.watch],
-    receiveBytesMax: bodyMax + CHECK_EXTRA_BYTES,
+    // Of any bundle: a reload may raise `body_max`. What a route takes is looked at when its call is decided.
+    receiveBytesMax: BODY_BYTES_MAX + CHECK_EXTRA_BYTES,
     deadlineMs: settings.deadlineMs,
     clock,
   });

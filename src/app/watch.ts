@@ -16,12 +16,15 @@ const CROSSINGS_PER_MINUTE = 1_000;
 /** Logs each threshold of a limit that was crossed, in words for who set it. */
 export function crossingLog(
   log: Logger,
-  { clock, policy }: { readonly clock: Clock; policy(): Policy },
+  { clock, policy }: { readonly clock: Clock; policy(): Policy | undefined },
 ): (crossing: Crossing) => void {
   const events = new EventLog(log, clock, { perMinute: CROSSINGS_PER_MINUTE });
   return ({ counter, limit, threshold, spent }) => {
     const unit = unitOf(counter) ?? 'requests';
-    const [at, now] = [threshold, spent].map((amount) => amountText(amount, unit, policy()));
+    const inForce = policy();
+    const [at, now] = [threshold, spent].map((amount) =>
+      inForce === undefined ? String(amount) : amountText(amount, unit, inForce),
+    );
     events.write('warn', 'limit_threshold', { limit, account: ownerOf(counter), threshold: at, spent: now, counter });
   };
 }

@@ -6,50 +6,55 @@ import { endpointText } from '../policy/endpoint.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
 import type { Settings } from '../policy/settings.ts';
+import { fingerprintOf } from '../policy/watch-fingerprint.ts';
 import { createLog } from '../telemetry/log.ts';
 import { hasProblems } from './bundle.ts';
 
-/** `tollgate serve`: answers Envoy until SIGTERM, SIGINT or SIGHUP. */
+/** `tollgate serve`: answers Envoy until SIGTERM or SIGINT. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description('answer Envoy: ext_authz and access log')
     .requiredOption('--config <dir>', 'directory of the policy bundle and tollgate.yaml')
+    .option('--take-over', 'wait up to 30 s for the ledger of the process that this one replaces')
     .addHelpText(
       'after',
-      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM, SIGINT or SIGHUP: says that it is not ready, answers for `drain` more (not after SIGINT), finishes what is\nunder way, takes the last entries of the access log, flushes the ledger, exit 0. A second signal flushes and ends at once. It reads the bundle at start only: restart it to enforce another one.',
+      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM or SIGINT: says that it is not ready, answers for `drain` more (not after SIGINT), finishes what is\nunder way, takes the last entries of the access log, flushes the ledger, exit 0. A second signal flushes and ends at once. \n\nA bundle that changes is in force within 6 s, or at once on SIGHUP; one that is not valid is refused and the last good one\nstays. Without a valid one at the start every call is refused until there is one.',
     )
-    .action(async ({ config }: { config: string }) => serve(config));
+    .action(async ({ config, takeOver = false }: { config: string; takeOver?: boolean }) => serve(config, takeOver));
 }
 
-async function serve(dir: string): Promise<void> {
-  const { policy, settings, problems, warnings, unserved } = await loadBundle(dir);
-  if (policy === undefined || settings === undefined) {
+async function serve(dir: string, takesOver: boolean): Promise<void> {
+  // Before it is read: what changes meanwhile is seen as a change.
+  const { text: print } = await fingerprintOf(dir);
+  const { policy, settings, problems, warnings, unserved, version } = await loadBundle(dir);
+  if (settings === undefined) {
     for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
     throw hasProblems(dir);
   }
   const log = createLog({ level: settings.log });
   for (const warning of warnings) log.warn({ code: 'bundle_warning' }, formatProblem(warning));
   for (const text of unserved) log.warn({ code: 'not_served_yet' }, text);
-  for (const version of peppersMissing(policy, settings)) {
-    const remedy = `\`tollgate keys pepper FILE\` makes one, \`peppers: { ${version}: FILE }\` in tollgate.yaml names it`;
-    log.warn({ code: 'pepper_missing' }, `keys under pepper \`${version}\` are refused, for there is none: ${remedy}`);
+  for (const pepper of policy === undefined ? [] : peppersMissing(policy, settings)) {
+    const remedy = `\`tollgate keys pepper FILE\` makes one, \`peppers: { ${pepper}: FILE }\` in tollgate.yaml names it`;
+    log.warn({ code: 'pepper_missing' }, `keys under pepper \`${pepper}\` are refused, for there is none: ${remedy}`);
   }
-  const app = await startApp({ policy, settings, log });
+  const first = { dir, print, policy, problems: problems.map(formatProblem), version };
+  const app = await startApp({ first, settings, log, takesOver });
+  process.on('SIGHUP', () => void app.policy.reload('SIGHUP'));
   log.info(
     {
       code: 'serving',
       check: endpointText(app.check),
       access_log: endpointText(app.accessLog),
       ledger: app.ledgerId,
-      policy_version: policy.version,
-      price_version: policy.priceVersion,
+      policy_version: policy?.version,
+      price_version: policy?.priceVersion,
       recovered_holds: app.recovered.holds,
       recovered_counters: app.recovered.counters,
     },
     'serving',
   );
-  // SIGHUP too: there is nothing to reload yet, and by default it would end the process without a flush.
-  await ended(app, { log, drainMs: settings.drainMs, signals: ['SIGTERM', 'SIGINT', 'SIGHUP'] });
+  await ended(app, { log, drainMs: settings.drainMs });
 }
 
 /** Versions that keys were digested under and tollgate.yaml does not name: whoever holds such a key is nobody. */

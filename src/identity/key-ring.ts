@@ -94,16 +94,22 @@ export class KeyRings {
 
   /** Takes the issuers of `policy` for those that there are. */
   adopt(policy: Policy): void {
+    this.#rings = this.#ringsOf(policy);
+  }
+
+  /** Takes the issuers of `policy` beside those that there are, and fetches what was not fetched lately. Never rejects. */
+  async prepare(policy: Policy): Promise<void> {
+    const rings = this.#ringsOf(policy);
+    this.#rings = new Map([...this.#rings, ...rings]);
+    await Promise.all([...rings.values()].map((ring) => ring.refresh()));
+  }
+
+  #ringsOf(policy: Policy): ReadonlyMap<string, KeyRing> {
     const rings = new Map<string, KeyRing>();
     for (const issuer of [...policy.issuers.values()].flat()) {
       rings.set(idOf(issuer), this.#rings.get(idOf(issuer)) ?? new KeyRing(issuer, this.#ports));
     }
-    this.#rings = rings;
-  }
-
-  /** Fetches what was not fetched yet. Never rejects. */
-  async prepare(): Promise<void> {
-    await Promise.all([...this.#rings.values()].map((ring) => ring.refresh()));
+    return rings;
   }
 
   /** The key of `issuer` that verifies `algorithm`. Waits at most for one fetch. */

@@ -24,10 +24,9 @@ export class TokenProver {
     this.#rings = new KeyRings(ports);
   }
 
-  /** Fetches the key sets of `policy` before the first token asks for them. Never rejects. */
+  /** Fetches the key sets of `policy` before the first token asks for them, be it in force yet or not. Never rejects. */
   async prepare(policy: Policy): Promise<void> {
-    this.#adopt(policy);
-    await this.#rings.prepare();
+    await this.#rings.prepare(policy);
   }
 
   /**

@@ -6,6 +6,7 @@ import type { Policy } from './policy.ts';
 import { assemblePolicy, type PolicyParts } from './policy-parts.ts';
 import { type Problem, Problems } from './problem.ts';
 import { lintPeppers, lintReach } from './reach.ts';
+import { lintFinished } from './reload-finished.ts';
 import { compileSettings, type Settings, type SettingsNeeds } from './settings.ts';
 import { unserved } from './unserved.ts';
 
@@ -36,9 +37,9 @@ export async function loadBundle(
   dir: string,
   { parsed = new ParsedFiles() }: { readonly parsed?: ParsedFiles } = {},
 ): Promise<LoadedBundle> {
-  const listing = new Problems();
-  const files = await readBundleFiles(dir, listing);
-  return judge(dir, { files, parsed }, listing);
+  const problems = new Problems();
+  const files = await readBundleFiles(dir, problems);
+  return judgeFiles(dir, { files, parsed }, problems);
 }
 
 /** Reads and checks tollgate.yaml of `dir` alone: for what needs no policy. Problems elsewhere are not told. */
@@ -49,11 +50,24 @@ export async function loadSettings(dir: string): Promise<Pick<LoadedBundle, 'set
   return { settings, ...split(problems.sorted().filter(({ file }) => SETTINGS_FILES.includes(file))) };
 }
 
-async function judge(
+/**
+ * The same of files that were read from `dir`; what was wrong with reading them stands in `problems`. `marked`: files that
+ * have to end with `...`.
+ */
+export async function judgeFiles(
   dir: string,
-  { files, parsed }: { readonly files: readonly BundleFile[]; readonly parsed: ParsedFiles },
+  {
+    files,
+    parsed,
+    marked = new Set(),
+  }: {
+    readonly files: readonly BundleFile[];
+    readonly parsed: ParsedFiles;
+    readonly marked?: ReadonlySet<string>;
+  },
   problems: Problems,
 ): Promise<LoadedBundle> {
+  lintFinished(files, marked, problems);
   const version = versionOf(files);
   const documents = readDocuments(files, problems, parsed);
   const parts = documents === undefined ? undefined : compilePolicy(documents, { dir, version }, problems);
@@ -84,7 +98,7 @@ async function soundSettings(
 ): Promise<Settings | undefined> {
   const file = files.find(({ role }) => role === 'settings');
   const settings = await compileSettings(dir, file, needs, problems);
-  return SETTINGS_FILES.some((name) => problems.isWrong(name)) ? undefined : settings;
+  return ['.', ...SETTINGS_FILES].some((name) => problems.isWrong(name)) ? undefined : settings;
 }
 
 function split(all: readonly Problem[]): Pick<LoadedBundle, 'problems' | 'warnings'> {

@@ -12,6 +12,8 @@ const SETTINGS = 'tollgate';
 const EXTENSIONS = ['.yaml', '.json'] as const;
 /** Names that the file of the settings may have. */
 export const SETTINGS_FILES: readonly string[] = EXTENSIONS.map((extension) => SETTINGS + extension);
+/** Directories whose files are the bundle's. */
+export const SUBDIRECTORIES: readonly string[] = MANY;
 /** What may stand in a message as it is. */
 const SAFE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const FILES_MAX = 10_000;
@@ -102,6 +104,11 @@ async function list(dir: string, below: string, problems: Problems): Promise<rea
 function roleOf(name: string): FileRole | undefined {
   if (SETTINGS_FILES.includes(name)) return 'settings';
   return SINGLE.find((role) => EXTENSIONS.some((extension) => name === role + extension));
+}
+
+/** Whether a name may be that of a bundle's file; where it is, and whether it is known, is another question. */
+export function isDocumentName(name: string): boolean {
+  return !name.startsWith('.') && isMeant(name);
 }
 
 /** Whether whoever wrote it may take it for a file of the bundle. */

@@ -23,6 +23,7 @@ export const RULES = {
   'file-size': FORM,
   'file-encoding': FORM,
   'file-empty': FORM,
+  'file-unfinished': FORM,
   'file-ignored': { severity: 'warning', controls: ['PR.PS-01'] },
   'yaml-syntax': FORM,
   'yaml-feature': FORM,

@@ -14,8 +14,8 @@ import type { TrafficFile } from './schema.ts';
 
 const CLASSES = ['interactive', 'agentic', 'batch'] as const;
 const BODY_BYTES = 4 * 1024 * 1024;
-/** Envoy holds the body until we answer. */
-const BODY_BYTES_MAX = 32 * 1024 * 1024;
+/** Largest `body_max`: Envoy holds the body until we answer. */
+export const BODY_BYTES_MAX = 32 * 1024 * 1024;
 const LASTS_MS = 15 * 60_000;
 /** Calls that are not metered are short ones. */
 const UNMETERED_LASTS_MS = 60_000;

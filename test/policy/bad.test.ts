@@ -60,6 +60,7 @@ test('what is wrong in one entry does not hide what is wrong in another, nor bla
         '  limits: [{name: one, max: 5 requests per fortnight}, {name: two, mix: 1}, {name: three, max: 5 requests per hour, wran: [1%]}]',
         '  overrides: {one: {max: 1 requests per hour, until: 2026-12-31, reason: r, approved_by: a@b.example}}',
         'acme/b: {plan: grwth}',
+        '',
       ].join('\n'),
     },
   });
@@ -94,7 +95,7 @@ test('a directory without files says what is missing, one that is not there says
 });
 
 test('problems beyond a thousand are counted, not kept', async (t) => {
-  const keys = Array.from({ length: 1500 }, (_, i) => `K${i}: {}`).join('\n');
+  const keys = Array.from({ length: 1500 }, (_, i) => `K${i}: {}\n`).join('');
   const { problems, dropped } = await loadBundle(await bundleWith(t, { files: { 'keys/many.yaml': keys } }));
   assert.equal(problems.length, 1000);
   assert.equal(dropped, 500);

@@ -1,0 +1,366 @@
+/** The policy that decides: taken from its directory when that changes, kept when what is there is no good. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Audit, AuditEvent } from '../core/audit.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Policy } from '../policy/policy.ts';
+import { formatProblem } from '../policy/problem.ts';
+import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../policy/reload-loader.ts';
+import type { JudgedBundle, Seen } from '../policy/reload-wire.ts';
+import type { Settings } from '../policy/settings.ts';
+import { DirectoryWatch } from '../policy/watch-directory.ts';
+import { fingerprintOf } from '../policy/watch-fingerprint.ts';
+import type { PriceShelf } from './price-shelf.ts';
+import { changedSettings } from './settings-change.ts';
+
+/** Prices must be on disk before anything is reserved by them. */
+const PRICES_MS = 5_000;
+/** Key sets of new issuers are fetched before their tokens come; a slow issuer must not hold up a revocation. */
+const PREPARE_MS = 1_000;
+/** What was refused may be mended outside the directory, as the mode of a secret file. */
+const RETRY_MS = 60_000;
+/** Before a load is tried again whose reader died. */
+const BACKOFF_MS = [100, 500];
+/** Lines of the log for one bundle; how many more there are is said. */
+const PROBLEMS_TOLD = 20;
+
+/** Why what lies in the directory is not in force. */
+export interface PolicyFault {
+  /** Of the refused bundle; empty where not even that is known. */
+  readonly version: string;
+  readonly atMs: number;
+  /** As `tollgate check` prints them, at most 1000. */
+  readonly problems: readonly string[];
+}
+
+export interface PolicyStatus {
+  /** In force; empty: none. */
+  readonly version: string;
+  /** When it came in force; 0: none did. */
+  readonly loadedAtMs: number;
+  /** Undefined: what lies in the directory is in force. */
+  readonly fault: PolicyFault | undefined;
+}
+
+/** `moving`: the directory is being written; it is looked at again within 5 s. `failed`: for a reason outside the bundle. */
+export interface ReloadOutcome {
+  readonly outcome: 'loaded' | 'unchanged' | 'refused' | 'moving' | 'failed';
+  /** In force now. */
+  readonly version: string;
+  readonly problems: readonly string[];
+}
+
+/** What was found when the bundle was read at the start. */
+export interface FirstBundle {
+  readonly dir: string;
+  /** How the directory stood before it was read: text of a `Fingerprint`. */
+  readonly print: string;
+  /** Undefined: it is not valid. */
+  readonly policy: Policy | undefined;
+  readonly problems: readonly string[];
+  readonly version: string;
+}
+
+export interface PolicyInForceOptions {
+  readonly first: FirstBundle;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly prices: PriceShelf;
+  /** Keeps price tables for good. */
+  keepPrices(version: string, tables: unknown): Promise<void>;
+  /** Fetches what the policy needs from elsewhere. Never rejects. */
+  prepare(policy: Policy): Promise<void>;
+  /** Settings that may change while the process runs, each with what to do then; the others need a restart. */
+  readonly reloadable?: Partial<Record<keyof Settings, (settings: Settings) => void>>;
+  readonly audit?: Audit;
+  onLoaded?(version: string): void;
+  onRefused?(problems: readonly string[]): void;
+  readonly loader?: LoaderOptions;
+  /** Between two looks at the directory, ms. Default 5000. */
+  readonly pollMs?: number;
+}
+
+export class PolicyInForce {
+  readonly #options: PolicyInForceOptions;
+  readonly #loader: BundleLoader;
+  #watch: DirectoryWatch | undefined;
+  #policy: Policy | undefined;
+  #loadedAtMs = 0;
+  #fault: PolicyFault | undefined;
+  /** The directory as it was judged last, good or bad. */
+  #print: string;
+  #seen: Seen | undefined;
+  #judgedAtMs: number;
+  #marked: readonly string[] = [];
+  #settings: Settings;
+  #settingsTold = '';
+  #running: Promise<ReloadOutcome> | undefined;
+  #next: Promise<ReloadOutcome> | undefined;
+  #isClosed = false;
+
+  constructor(options: PolicyInForceOptions) {
+    const { first, clock, settings, loader } = options;
+    this.#options = options;
+    this.#loader = new BundleLoader(loader);
+    this.#policy = first.policy;
+    this.#print = first.print;
+    this.#settings = settings;
+    this.#judgedAtMs = clock.monotonicMs();
+    if (first.policy !== undefined) this.#loadedAtMs = clock.nowMs();
+    if (first.problems.length > 0) this.#refuse(first.version, first.problems);
+  }
+
+  /** One object for as long as it is in force; undefined: there was never a valid one. */
+  current(): Policy | undefined {
+    return this.#policy;
+  }
+
+  status(): PolicyStatus {
+    return { version: this.#policy?.version ?? '', loadedAtMs: this.#loadedAtMs, fault: this.#fault };
+  }
+
+  /** Threads that died while they read a bundle. */
+  get readerDeaths(): number {
+    return this.#loader.deaths;
+  }
+
+  /** Begins to look at the directory. */
+  watch(): void {
+    const { first, pollMs, clock } = this.#options;
+    this.#watch = new DirectoryWatch(first.dir, {
+      ...(pollMs !== undefined && { pollMs }),
+      onLook: async ({ text }) => {
+        const isDue = this.#fault !== undefined && clock.monotonicMs() - this.#judgedAtMs >= RETRY_MS;
+        if (text !== this.#print || isDue) await this.reload('the directory changed');
+      },
+    });
+    void this.#watch.look();
+  }
+
+  /**
+   * Reads the directory and puts its bundle in force if it is good; else the last good one stays, and the fault stands in
+   * `status`. What asks while one runs shares the next. Never rejects.
+   */
+  reload(why: string): Promise<ReloadOutcome> {
+    if (this.#running === undefined) {
+      this.#running = this.#reload(why).finally(() => {
+        this.#running = undefined;
+      });
+      return this.#running;
+    }
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.reload(why);
+    });
+    return this.#next;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#watch?.close();
+    await this.#loader.close();
+  }
+
+  async #reload(why: string): Promise<ReloadOutcome> {
+    const { clock, log } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const answer = await this.#load();
+    if (this.#isClosed) return this.#outcome('failed');
+    this.#judgedAtMs = clock.monotonicMs();
+    switch (answer.outcome) {
+      case 'moving':
+        log.warn(
+          { code: 'bundle_moving' },
+          'the bundle is being written all the time; it is looked at again in a while',
+        );
+        return this.#outcome('moving');
+      case 'died':
+        // Not tried at each poll, for a bundle may be what it dies of.
+        this.#print = (await fingerprintOf(this.#options.first.dir)).text;
+        return this.#refused('', { why, problems: [`the bundle cannot be read: ${answer.why}`], outcome: 'failed' });
+      case 'same':
+        this.#remember(answer.seen);
+        return this.#outcome('unchanged');
+      case 'judged':
+        this.#remember(answer.seen);
+        return this.#judged(answer.judged, { why, startedMs });
+    }
+  }
+
+  async #load(): Promise<LoadAnswer> {
+    const { first, log } = this.#options;
+    const ask = {
+      dir: first.dir,
+      before: this.#seen?.stamps ?? new Map<string, string>(),
+      marked: this.#marked,
+      known: this.#fault === undefined ? this.#seen?.hash : undefined,
+    };
+    for (const backoffMs of BACKOFF_MS) {
+      const answer = await this.#loader.load(ask);
+      if (answer.outcome !== 'died' || this.#isClosed) return answer;
+      log.error({ code: 'bundle_reader_died', why: answer.why }, 'the thread that reads bundles died');
+      if (!answer.again) return answer;
+      await delay(backoffMs);
+      if (this.#isClosed) return answer;
+    }
+    return this.#loader.load(ask);
+  }
+
+  #remember(seen: Seen): void {
+    this.#seen = seen;
+    this.#print = seen.text;
+  }
+
+  async #judged(
+    judged: JudgedBundle,
+    how: { readonly why: string; readonly startedMs: number },
+  ): Promise<ReloadOutcome> {
+    const { policy, settings, version, warnings, unserved } = judged;
+    const problems = judged.problems.map(formatProblem);
+    if (settings !== undefined) this.#adopt(settings);
+    if (policy === undefined) return this.#refused(version, { why: how.why, problems, outcome: 'refused' });
+    const isNew = policy.version !== this.#policy?.version;
+    if (isNew) {
+      const fault = await this.#keepPrices(policy);
+      if (fault !== undefined) {
+        this.#print = '';
+        return this.#refused(version, { why: how.why, problems: [fault], outcome: 'failed' });
+      }
+      await Promise.race([this.#options.prepare(policy), delay(PREPARE_MS, undefined, { ref: false })]);
+      if (this.#isClosed) return this.#outcome('failed');
+      this.#swap(policy, how);
+      this.#tell('warn', 'bundle_warning', [...warnings.map(formatProblem), ...unserved]);
+    }
+    this.#marked = judged.marked;
+    // Whoever tightens access must not wait for whoever runs the process: the policy is in force all the same.
+    if (problems.length > 0) this.#refuse(version, problems);
+    else this.#mended();
+    return this.#outcome(isNew ? 'loaded' : 'unchanged');
+  }
+
+  /** Undefined: done. */
+  async #keepPrices({ priceVersion, prices }: Policy): Promise<string | undefined> {
+    if (this.#options.prices.has(priceVersion)) return undefined;
+    try {
+      const late = delay(PRICES_MS, 'late' as const, { ref: false });
+      const kept = await Promise.race([this.#options.keepPrices(priceVersion, prices), late]);
+      return kept === 'late' ? 'the ledger did not keep the prices in time' : undefined;
+    } catch {
+      return 'the ledger cannot keep the prices';
+    }
+  }
+
+  /** Between two calls: each decides by the object that it began with. */
+  #swap(policy: Policy, { why, startedMs }: { readonly why: string; readonly startedMs: number }): void {
+    const { clock, log, prices } = this.#options;
+    const before = this.#policy;
+    prices.enforce(policy.priceVersion, policy.prices, { before: before?.priceVersion, nowMs: clock.nowMs() });
+    this.#policy = policy;
+    this.#loadedAtMs = clock.nowMs();
+    const tookMs = Math.round(clock.monotonicMs() - startedMs);
+    log.info(
+      {
+        code: 'policy_loaded',
+        policy_version: policy.version,
+        before: before?.version,
+        price_version: policy.priceVersion,
+        why,
+        took_ms: tookMs,
+      },
+      'policy loaded',
+    );
+    this.#options.onLoaded?.(policy.version);
+    this.#record({
+      object: policy.version,
+      before: before?.version ?? null,
+      after: policy.version,
+      outcome: 'done',
+      why,
+      policyVersion: policy.version,
+    });
+  }
+
+  #refused(
+    version: string,
+    how: { readonly why: string; readonly problems: readonly string[]; readonly outcome: 'refused' | 'failed' },
+  ): ReloadOutcome {
+    if (!this.#refuse(version, how.problems)) return this.#outcome(how.outcome);
+    const inForce = this.#policy?.version;
+    const first = how.problems[0] ?? '';
+    this.#record({
+      object: version,
+      before: inForce ?? null,
+      after: inForce ?? null,
+      outcome: how.outcome,
+      why: how.problems.length > 1 ? `${first}, and ${how.problems.length - 1} more` : first,
+      ...(inForce !== undefined && { policyVersion: inForce }),
+    });
+    return this.#outcome(how.outcome);
+  }
+
+  #mended(): void {
+    if (this.#fault === undefined) return;
+    this.#fault = undefined;
+    const { log } = this.#options;
+    log.info(
+      { code: 'policy_mended', policy_version: this.#policy?.version },
+      'what lies in the directory is in force',
+    );
+  }
+
+  /** Told once for each bundle that is refused; what is in force stays. Whether it is news. */
+  #refuse(version: string, problems: readonly string[]): boolean {
+    const { clock, log } = this.#options;
+    const told = this.#fault;
+    this.#fault = { version, atMs: clock.nowMs(), problems };
+    if (told?.version === version && told.problems.join() === problems.join()) return false;
+    this.#options.onRefused?.(problems);
+    const inForce = this.#policy?.version;
+    log.error(
+      { code: 'policy_refused', policy_version: inForce, refused_version: version, problems: problems.length },
+      inForce === undefined
+        ? 'the bundle is not valid and there is no other: every call is refused until it is mended'
+        : 'the bundle is not valid: the last good one stays in force',
+    );
+    this.#tell('error', 'bundle_problem', problems);
+    return true;
+  }
+
+  #tell(level: 'warn' | 'error', code: string, texts: readonly string[]): void {
+    const { log } = this.#options;
+    for (const text of texts.slice(0, PROBLEMS_TOLD)) log[level]({ code }, text);
+    const left = texts.length - PROBLEMS_TOLD;
+    if (left > 0) log[level]({ code }, `and ${left} more; \`tollgate check\` prints them all`);
+  }
+
+  /** Does what can be done while the process runs, and says what cannot, once. */
+  #adopt(settings: Settings): void {
+    const { log, reloadable = {} } = this.#options;
+    const changed = changedSettings(this.#settings, settings);
+    const vain = changed.filter((key) => reloadable[key] === undefined);
+    for (const key of changed) reloadable[key]?.(settings);
+    const live = Object.fromEntries(changed.filter((key) => !vain.includes(key)).map((key) => [key, settings[key]]));
+    this.#settings = { ...this.#settings, ...live };
+    const text = vain.join();
+    if (text !== '' && text !== this.#settingsTold) {
+      log.warn(
+        { code: 'restart_needed', settings: vain },
+        'tollgate.yaml changed; a restart is needed to put it in force',
+      );
+    }
+    this.#settingsTold = text;
+  }
+
+  #outcome(outcome: ReloadOutcome['outcome']): ReloadOutcome {
+    const problems = outcome === 'refused' || outcome === 'failed' ? (this.#fault?.problems ?? []) : [];
+    return { outcome, version: this.#policy?.version ?? '', problems };
+  }
+
+  #record(event: Omit<AuditEvent, 'who' | 'role' | 'verb'>): void {
+    const { audit, log } = this.#options;
+    audit?.append({ who: 'tollgate', role: 'system', verb: 'policy_reload', ...event }).catch((cause: unknown) => {
+      log.error({ code: 'audit_failed', cause }, 'a reload left no audit record');
+    });
+  }
+}
