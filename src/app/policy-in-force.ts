@@ -1,7 +1,7 @@
 /** The policy that decides: taken from its directory when that changes, kept when what is there is no good. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Audit, AuditEvent } from '../core/audit.ts';
+import type { Audit } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
@@ -10,6 +10,7 @@ import type { JudgedBundle, Seen } from '../policy/reload-wire.ts';
 import type { Settings } from '../policy/settings.ts';
 import { DirectoryWatch } from '../policy/watch-directory.ts';
 import { fingerprintOf } from '../policy/watch-fingerprint.ts';
+import { type PolicyFault, PolicyNews } from './policy-news.ts';
 import type { PriceShelf } from './price-shelf.ts';
 import { changedSettings } from './settings-change.ts';
 
@@ -21,18 +22,6 @@ const PREPARE_MS = 1_000;
 const RETRY_MS = 60_000;
 /** Before a load is tried again whose reader died. */
 const BACKOFF_MS = [100, 500];
-/** Lines of the log for one bundle; how many more there are is said. */
-const PROBLEMS_TOLD = 20;
-
-/** Why what lies in the directory is not in force. */
-export interface PolicyFault {
-  /** Of the refused bundle; empty where not even that is known. */
-  readonly version: string;
-  readonly atMs: number;
-  /** As `tollgate check` prints them, at most 1000. */
-  readonly problems: readonly string[];
-}
-
 export interface PolicyStatus {
   /** In force; empty: none. */
   readonly version: string;
@@ -81,9 +70,15 @@ export interface PolicyInForceOptions {
   readonly pollMs?: number;
 }
 
+interface Refused {
+  readonly problems: readonly string[];
+  readonly outcome: 'refused' | 'failed';
+}
+
 export class PolicyInForce {
   readonly #options: PolicyInForceOptions;
   readonly #loader: BundleLoader;
+  readonly #news: PolicyNews;
   #watch: DirectoryWatch | undefined;
   #policy: Policy | undefined;
   #loadedAtMs = 0;
@@ -103,12 +98,13 @@ export class PolicyInForce {
     const { first, clock, settings, loader } = options;
     this.#options = options;
     this.#loader = new BundleLoader(loader);
+    this.#news = new PolicyNews(options.log, options.audit);
     this.#policy = first.policy;
     this.#print = first.print;
     this.#settings = settings;
     this.#judgedAtMs = clock.monotonicMs();
     if (first.policy !== undefined) this.#loadedAtMs = clock.nowMs();
-    if (first.problems.length > 0) this.#refuse(first.version, first.problems);
+    if (first.problems.length > 0) this.#refuse(first.version, { problems: first.problems, outcome: 'refused' });
   }
 
   /** One object for as long as it is in force; undefined: there was never a valid one. */
@@ -163,22 +159,19 @@ export class PolicyInForce {
   }
 
   async #reload(why: string): Promise<ReloadOutcome> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const answer = await this.#load();
     if (this.#isClosed) return this.#outcome('failed');
     this.#judgedAtMs = clock.monotonicMs();
     switch (answer.outcome) {
       case 'moving':
-        log.warn(
-          { code: 'bundle_moving' },
-          'the bundle is being written all the time; it is looked at again in a while',
-        );
+        this.#news.moving();
         return this.#outcome('moving');
       case 'died':
         // Not tried at each poll, for a bundle may be what it dies of.
         this.#print = (await fingerprintOf(this.#options.first.dir)).text;
-        return this.#refused('', { why, problems: [`the bundle cannot be read: ${answer.why}`], outcome: 'failed' });
+        return this.#refused('', { problems: [`the bundle cannot be read: ${answer.why}`], outcome: 'failed' });
       case 'same':
         this.#remember(answer.seen);
         return this.#outcome('unchanged');
@@ -189,7 +182,7 @@ export class PolicyInForce {
   }
 
   async #load(): Promise<LoadAnswer> {
-    const { first, log } = this.#options;
+    const { first } = this.#options;
     const ask = {
       dir: first.dir,
       before: this.#seen?.stamps ?? new Map<string, string>(),
@@ -199,7 +192,7 @@ export class PolicyInForce {
     for (const backoffMs of BACKOFF_MS) {
       const answer = await this.#loader.load(ask);
       if (answer.outcome !== 'died' || this.#isClosed) return answer;
-      log.error({ code: 'bundle_reader_died', why: answer.why }, 'the thread that reads bundles died');
+      this.#news.readerDied(answer.why);
       if (!answer.again) return answer;
       await delay(backoffMs);
       if (this.#isClosed) return answer;
@@ -219,22 +212,22 @@ export class PolicyInForce {
     const { policy, settings, version, warnings, unserved } = judged;
     const problems = judged.problems.map(formatProblem);
     if (settings !== undefined) this.#adopt(settings);
-    if (policy === undefined) return this.#refused(version, { why: how.why, problems, outcome: 'refused' });
+    if (policy === undefined) return this.#refused(version, { problems, outcome: 'refused' });
     const isNew = policy.version !== this.#policy?.version;
     if (isNew) {
       const fault = await this.#keepPrices(policy);
       if (fault !== undefined) {
         this.#print = '';
-        return this.#refused(version, { why: how.why, problems: [fault], outcome: 'failed' });
+        return this.#refused(version, { problems: [fault], outcome: 'failed' });
       }
       await Promise.race([this.#options.prepare(policy), delay(PREPARE_MS, undefined, { ref: false })]);
       if (this.#isClosed) return this.#outcome('failed');
       this.#swap(policy, how);
-      this.#tell('warn', 'bundle_warning', [...warnings.map(formatProblem), ...unserved]);
+      this.#news.warnings([...warnings.map(formatProblem), ...unserved]);
     }
     this.#marked = judged.marked;
     // Whoever tightens access must not wait for whoever runs the process: the policy is in force all the same.
-    if (problems.length > 0) this.#refuse(version, problems);
+    if (problems.length > 0) this.#refuse(version, { problems, outcome: 'refused' });
     else this.#mended();
     return this.#outcome(isNew ? 'loaded' : 'unchanged');
   }
@@ -253,114 +246,49 @@ export class PolicyInForce {
 
   /** Between two calls: each decides by the object that it began with. */
   #swap(policy: Policy, { why, startedMs }: { readonly why: string; readonly startedMs: number }): void {
-    const { clock, log, prices } = this.#options;
+    const { clock, prices } = this.#options;
     const before = this.#policy;
     prices.enforce(policy.priceVersion, policy.prices, { before: before?.priceVersion, nowMs: clock.nowMs() });
     this.#policy = policy;
     this.#loadedAtMs = clock.nowMs();
-    const tookMs = Math.round(clock.monotonicMs() - startedMs);
-    log.info(
-      {
-        code: 'policy_loaded',
-        policy_version: policy.version,
-        before: before?.version,
-        price_version: policy.priceVersion,
-        why,
-        took_ms: tookMs,
-      },
-      'policy loaded',
-    );
+    this.#news.loaded(policy, { before: before?.version, why, tookMs: Math.round(clock.monotonicMs() - startedMs) });
     this.#options.onLoaded?.(policy.version);
-    this.#record({
-      object: policy.version,
-      before: before?.version ?? null,
-      after: policy.version,
-      outcome: 'done',
-      why,
-      policyVersion: policy.version,
-    });
   }
 
-  #refused(
-    version: string,
-    how: { readonly why: string; readonly problems: readonly string[]; readonly outcome: 'refused' | 'failed' },
-  ): ReloadOutcome {
-    if (!this.#refuse(version, how.problems)) return this.#outcome(how.outcome);
-    const inForce = this.#policy?.version;
-    const first = how.problems[0] ?? '';
-    this.#record({
-      object: version,
-      before: inForce ?? null,
-      after: inForce ?? null,
-      outcome: how.outcome,
-      why: how.problems.length > 1 ? `${first}, and ${how.problems.length - 1} more` : first,
-      ...(inForce !== undefined && { policyVersion: inForce }),
-    });
+  #refused(version: string, how: Refused): ReloadOutcome {
+    this.#refuse(version, how);
     return this.#outcome(how.outcome);
   }
 
-  #mended(): void {
-    if (this.#fault === undefined) return;
-    this.#fault = undefined;
-    const { log } = this.#options;
-    log.info(
-      { code: 'policy_mended', policy_version: this.#policy?.version },
-      'what lies in the directory is in force',
-    );
-  }
-
-  /** Told once for each bundle that is refused; what is in force stays. Whether it is news. */
-  #refuse(version: string, problems: readonly string[]): boolean {
-    const { clock, log } = this.#options;
+  /** Told once for each bundle that is refused; what is in force stays. */
+  #refuse(version: string, { problems, outcome }: Refused): void {
     const told = this.#fault;
-    this.#fault = { version, atMs: clock.nowMs(), problems };
-    if (told?.version === version && told.problems.join() === problems.join()) return false;
+    this.#fault = { version, atMs: this.#options.clock.nowMs(), problems };
+    if (told?.version === version && told.problems.join() === problems.join()) return;
     this.#options.onRefused?.(problems);
-    const inForce = this.#policy?.version;
-    log.error(
-      { code: 'policy_refused', policy_version: inForce, refused_version: version, problems: problems.length },
-      inForce === undefined
-        ? 'the bundle is not valid and there is no other: every call is refused until it is mended'
-        : 'the bundle is not valid: the last good one stays in force',
-    );
-    this.#tell('error', 'bundle_problem', problems);
-    return true;
+    this.#news.refused(this.#fault, { inForce: this.#policy?.version, outcome });
   }
 
-  #tell(level: 'warn' | 'error', code: string, texts: readonly string[]): void {
-    const { log } = this.#options;
-    for (const text of texts.slice(0, PROBLEMS_TOLD)) log[level]({ code }, text);
-    const left = texts.length - PROBLEMS_TOLD;
-    if (left > 0) log[level]({ code }, `and ${left} more; \`tollgate check\` prints them all`);
+  #mended(): void {
+    if (this.#fault !== undefined) this.#news.mended(this.#policy?.version);
+    this.#fault = undefined;
   }
 
   /** Does what can be done while the process runs, and says what cannot, once. */
   #adopt(settings: Settings): void {
-    const { log, reloadable = {} } = this.#options;
+    const { reloadable = {} } = this.#options;
     const changed = changedSettings(this.#settings, settings);
     const vain = changed.filter((key) => reloadable[key] === undefined);
     for (const key of changed) reloadable[key]?.(settings);
     const live = Object.fromEntries(changed.filter((key) => !vain.includes(key)).map((key) => [key, settings[key]]));
     this.#settings = { ...this.#settings, ...live };
     const text = vain.join();
-    if (text !== '' && text !== this.#settingsTold) {
-      log.warn(
-        { code: 'restart_needed', settings: vain },
-        'tollgate.yaml changed; a restart is needed to put it in force',
-      );
-    }
+    if (text !== '' && text !== this.#settingsTold) this.#news.restartNeeded(vain);
     this.#settingsTold = text;
   }
 
   #outcome(outcome: ReloadOutcome['outcome']): ReloadOutcome {
     const problems = outcome === 'refused' || outcome === 'failed' ? (this.#fault?.problems ?? []) : [];
     return { outcome, version: this.#policy?.version ?? '', problems };
-  }
-
-  #record(event: Omit<AuditEvent, 'who' | 'role' | 'verb'>): void {
-    const { audit, log } = this.#options;
-    audit?.append({ who: 'tollgate', role: 'system', verb: 'policy_reload', ...event }).catch((cause: unknown) => {
-      log.error({ code: 'audit_failed', cause }, 'a reload left no audit record');
-    });
   }
 }

@@ -81,7 +81,8 @@ export async function judgeFiles(
   return {
     policy,
     parts: policy === undefined ? undefined : parts,
-    settings,
+    // Of a directory that cannot be read nobody knows whether there is a tollgate.yaml.
+    settings: problems.isWrong('.') ? undefined : settings,
     ...split(problems.sorted()),
     dropped: problems.dropped,
     unserved: documents === undefined ? [] : unserved(documents),
@@ -98,7 +99,7 @@ async function soundSettings(
 ): Promise<Settings | undefined> {
   const file = files.find(({ role }) => role === 'settings');
   const settings = await compileSettings(dir, file, needs, problems);
-  return ['.', ...SETTINGS_FILES].some((name) => problems.isWrong(name)) ? undefined : settings;
+  return SETTINGS_FILES.some((name) => problems.isWrong(name)) ? undefined : settings;
 }
 
 function split(all: readonly Problem[]): Pick<LoadedBundle, 'problems' | 'warnings'> {
