@@ -1,5 +1,7 @@
 /** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
 import type { Logger } from 'pino';
+import { type AdminListener, startAdmin } from './app/admin.ts';
+import { ServingAudit, secretReloads } from './app/audit.ts';
 import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
@@ -12,6 +14,7 @@ import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
 import { takeLedger } from './app/take-over.ts';
 import { startTelemetry } from './app/telemetry.ts';
+import { versionText } from './app/version.ts';
 import { anomaliesOf, crossingLog } from './app/watch.ts';
 import { systemClock } from './core/clock.ts';
 import { Decider } from './decision/check.ts';
@@ -49,6 +52,8 @@ export interface App extends Endable {
   readonly ledgerId: string;
   readonly check: Endpoint;
   readonly accessLog: Endpoint;
+  /** Undefined: there is none. */
+  readonly admin: Endpoint | undefined;
   /** What a restart found: calls without an end, and counters. */
   readonly recovered: { readonly holds: number; readonly counters: number };
   readonly policy: PolicyInForce;
@@ -77,9 +82,11 @@ export async function startApp(options: AppOptions): Promise<App> {
     fetch: fetchKeySet,
     onFault: (fault, about) => events.write('warn', `issuer_keys_${fault}`, about),
   });
+  const audit = new ServingAudit({ file: settings.audit.path, clock, log });
   const secrets = await openSecrets(settings, {
     clock,
     events,
+    onReload: secretReloads(audit),
     onTurnedAway: (connection) => telemetry.turnedAway(connection),
   });
   const identifier = new CredentialIdentifier(secrets.peppers, tokens);
@@ -96,6 +103,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     waiting: () => events.write('info', 'waiting_for_ledger', { ledger: settings.ledger.path }),
   });
   const health = new Health([AUTHORIZATION, ACCESS_LOG]);
+  let admin: AdminListener | undefined;
   try {
     const prices = new PriceShelf(settings.settleWithinMs);
     const nowMs = clock.nowMs();
@@ -114,6 +122,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       prices,
       keepPrices: (version, tables) => ledger.keepPrices(version, tables),
       prepare: (policy) => tokens.prepare(policy),
+      audit,
       reloadable: {
         log: ({ log: level }) => {
           log.level = level;
@@ -165,6 +174,21 @@ export async function startApp(options: AppOptions): Promise<App> {
         events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
       expiryGraceMs: settings.expiryGraceMs,
     });
+    // Before the listeners of Envoy: a probe is told what it waits for.
+    admin = await startAdmin({
+      dir: first.dir,
+      settings,
+      clock,
+      events,
+      audit,
+      lifecycle,
+      policy: inForce,
+      store,
+      peppers: secrets.peppers,
+      version: { version: versionText(), node: process.version, ledger: ledger.id },
+      metrics: () => telemetry.metrics(),
+      door: secrets.doors.admin,
+    });
     const [check, accessLog] = await listenAll({
       policy,
       settings,
@@ -189,6 +213,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     if (first.policy !== undefined) void tokens.prepare(first.policy);
     inForce.watch();
     lifecycle.enter('serving');
+    audit.tell('serve_start', first.version);
     const closeLedger = once(() => ledger.close());
     const stopping = {
       lifecycle,
@@ -200,7 +225,8 @@ export async function startApp(options: AppOptions): Promise<App> {
         clearInterval(sweeper);
         load.close();
         unwatch();
-        await Promise.all([inForce.close(), telemetry.close()]);
+        await Promise.all([inForce.close(), telemetry.close(), admin?.close()]);
+        await audit.end(inForce.status().version);
       },
     };
     let stopped: Promise<void> | undefined;
@@ -209,6 +235,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       ledgerId: ledger.id,
       check: check.endpoint,
       accessLog: accessLog.endpoint,
+      admin: admin?.endpoint,
       recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
       policy: inForce,
       stop: (options) => {
@@ -221,6 +248,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       },
     };
   } catch (error) {
+    await admin?.close();
     await ledger.close();
     throw error;
   }

@@ -1,12 +1,13 @@
 /** The audit of a process: what is said to it is freed of secrets, kept, and told to the log with its hash. */
 import { userInfo } from 'node:os';
 import type { Logger } from 'pino';
-import type { Audit, AuditEvent, AuditValue } from '../core/audit.ts';
+import type { Audit, AuditEvent, AuditValue, AuditVerb } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import { openAudit } from '../ledger/audit-book.ts';
 import type { Append, AuditThreadData } from '../ledger/audit-thread.ts';
 import { Desk } from '../ledger/desk.ts';
 import { redact, redactText } from '../telemetry/redact.ts';
+import type { SecretsOptions } from './secrets.ts';
 
 /** How long another process may keep the file to itself; a record takes milliseconds. */
 const BUSY_MS = 1_500;
@@ -19,6 +20,8 @@ const THREAD = new URL(
   import.meta.url.endsWith('.ts') ? '../ledger/audit-thread.ts' : '../ledger/audit-thread.js',
   import.meta.url,
 );
+
+const SYSTEM = { who: 'tollgate', role: 'system' } as const;
 
 export interface AuditOptions {
   readonly file: string;
@@ -59,9 +62,25 @@ export class ServingAudit implements Audit {
     }
   }
 
+  /** A record of what the process does of itself; one that cannot be written is told to the log, and holds nothing up. */
+  tell(verb: AuditVerb, object: string, more: Partial<Pick<AuditEvent, 'outcome' | 'why'>> = {}): void {
+    this.append({ ...SYSTEM, outcome: 'done', verb, object, ...more }).catch(() => undefined);
+  }
+
+  /** The last record, and the end of the thread; 2 s at most. */
+  async end(policyVersion: string): Promise<void> {
+    await this.append({ ...SYSTEM, outcome: 'done', verb: 'serve_stop', object: policyVersion }).catch(() => undefined);
+    await this.close();
+  }
+
   close(): Promise<void> {
     return this.#desk.close();
   }
+}
+
+/** Records of secret files that were taken, or refused, while the process runs. */
+export function secretReloads(audit: ServingAudit): NonNullable<SecretsOptions['onReload']> {
+  return (what, outcome, why) => audit.tell('secret_reload', what, { outcome, ...(why === undefined ? {} : { why }) });
 }
 
 /** The audit of a command, which may wait for the disk itself. */

@@ -46,6 +46,7 @@ async function serve(dir: string, takesOver: boolean): Promise<void> {
       code: 'serving',
       check: endpointText(app.check),
       access_log: endpointText(app.accessLog),
+      admin: app.admin === undefined ? 'off' : endpointText(app.admin),
       ledger: app.ledgerId,
       policy_version: policy?.version,
       price_version: policy?.priceVersion,

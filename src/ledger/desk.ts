@@ -26,13 +26,19 @@ export interface DeskOptions {
   readonly deadlineMs: number;
   /** Questions that may wait; beyond them one is refused at once. */
   readonly waitingMax: number;
+  /** A thread that was asked nothing for so long is ended, and gives its memory back. Default 30000 ms. */
+  readonly idleMs?: number;
   /** Of the error where there is no answer. */
   readonly code: ErrorCode;
   /** What it is, for that error: `the audit`. */
   readonly name: string;
 }
 
-/** The thread is started by the first question, and another one after it has died; it keeps no process alive. */
+/** Questions come seldom, and read or write rows: a larger heap would only be held. */
+const HEAP_MB = 64;
+const IDLE_MS = 30_000;
+
+/** The thread is started by the first question, and another one after it has gone; it keeps no process alive. */
 export class Desk<Question, Answer> {
   readonly #options: DeskOptions;
   readonly #waiting = new Map<number, Waiting>();
@@ -40,6 +46,7 @@ export class Desk<Question, Answer> {
   /** A thread that was ended in the middle of a long step goes only after it. */
   #leaving: Promise<unknown> | undefined;
   #count = 0;
+  #idle: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(options: DeskOptions) {
@@ -53,6 +60,7 @@ export class Desk<Question, Answer> {
     if (this.#leaving !== undefined || this.#waiting.size >= waitingMax) {
       return Promise.reject(this.#fault('is busy'));
     }
+    clearTimeout(this.#idle);
     this.#worker ??= this.#start();
     this.#count += 1;
     const id = this.#count;
@@ -71,7 +79,10 @@ export class Desk<Question, Answer> {
   }
 
   #start(): Worker {
-    const worker = new Worker(this.#options.thread, { workerData: this.#options.data });
+    const worker = new Worker(this.#options.thread, {
+      workerData: this.#options.data,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 4 },
+    });
     worker.unref();
     worker.on('message', (answered: Answered) => this.#answered(answered));
     const gone = (): void => {
@@ -89,17 +100,20 @@ export class Desk<Question, Answer> {
     clearTimeout(waiting.deadline);
     if ('answer' in answered) waiting.resolve(answered.answer);
     else waiting.reject(new TollgateError(answered.code ?? this.#options.code, answered.message));
+    if (this.#waiting.size === 0) {
+      this.#idle = setTimeout(() => this.#end('is idle'), this.#options.idleMs ?? IDLE_MS).unref();
+    }
   }
 
   #end(why: string): void {
     const worker = this.#worker;
     this.#worker = undefined;
-    if (worker !== undefined) {
-      const leaving = worker.terminate().finally(() => {
-        if (this.#leaving === leaving) this.#leaving = undefined;
-      });
-      this.#leaving = leaving;
-    }
+    clearTimeout(this.#idle);
+    const leaving = worker?.terminate().finally(() => {
+      if (this.#leaving === leaving) this.#leaving = undefined;
+    });
+    // One that does nothing is gone at once, and the next question need not wait for that.
+    if (this.#waiting.size > 0 || this.#isClosed) this.#leaving = leaving;
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const each of waiting) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TollgateError } from '../../src/core/errors.ts';
 import { Desk } from '../../src/ledger/desk.ts';
 import { until } from '../support/until.ts';
@@ -9,12 +10,13 @@ interface Count {
   readonly data: unknown;
 }
 
-function desk(t: TestContext, deadlineMs: number, waitingMax = 4): Desk<string, Count> {
+function desk(t: TestContext, deadlineMs: number, waitingMax = 4, idleMs = 30_000): Desk<string, Count> {
   const made = new Desk<string, Count>({
     thread: new URL('./desk-child.ts', import.meta.url),
     data: 'told',
     deadlineMs,
     waitingMax,
+    idleMs,
     code: 'ledger_unavailable',
     name: 'the reading',
   });
@@ -63,6 +65,14 @@ test('a thread that goes is told at once, and followed by another', async (t) =>
   const made = desk(t, 20_000);
   await assert.rejects(made.ask('leave'), is('ledger_unavailable', /has failed/));
   assert.equal((await until('another thread', () => made.ask('count').catch(() => undefined))).asked, 1);
+});
+
+test('a thread that is asked nothing is ended, and another one answers the next question, with no pause between', async (t) => {
+  const made = desk(t, 5_000, 4, 20);
+  for (let turn = 0; turn < 5; turn++) {
+    assert.equal((await made.ask('count')).asked, 1, `turn ${turn}`);
+    await sleep(60);
+  }
 });
 
 test('a closed one answers nobody', async (t) => {
