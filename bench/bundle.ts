@@ -38,7 +38,7 @@ export async function writeBenchBundle(dir: string, nested: Nested, routes = '')
     'traffic.yaml': trafficText(nested, routes),
     'accounts/acme.yaml': accountsText(nested),
     'keys/bench.yaml': `${id}: {account: acme/search/crawler, digest: "${digest}", kind: service, class: interactive, environment: prod, owner: bench@acme.example, created: ${day(-1)}, expires: ${day(30)}}\n`,
-    'tollgate.yaml': `listen: {check: "unix:${check}", access_log: "unix:${accessLog}"}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n`,
+    'tollgate.yaml': `listen: {check: "unix:${check}", access_log: "unix:${accessLog}", admin: off}\nledger: {path: ../ledger.db}\npeppers: {v1: ../pepper-v1}\n`,
   };
   for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
   return { path, ledger: join(dir, 'ledger.db'), check, accessLog, key };
