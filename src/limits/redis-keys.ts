@@ -12,11 +12,14 @@ const PREFIXES_MAX = 10_000;
  * markers as Tollgate makes them have none of it.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const UNSAFE = /[\u0000-\u0020\u007f;{}~]/g;
+const UNSAFE = /[\u0000-\u0020\u007f;{}~]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+const UNSAFE_ALL = /[\u0000-\u0020\u007f;{}~]/g;
 
 /** The text as part of a key and of a value; different texts stay different. */
 export function keyPart(text: string): string {
-  return text.replace(UNSAFE, (char) => `~${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  if (!UNSAFE.test(text)) return text;
+  return text.replace(UNSAFE_ALL, (char) => `~${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 export function partText(part: string): string {

@@ -2,6 +2,7 @@
 import type { RedisValue } from '../redis/connection.ts';
 import { drained, type Level, type Rate, unitsUp } from './bucket.ts';
 import { evaluate, type Reader, type Reading, type Verdict } from './evaluate.ts';
+import { HOLD_TTL_MS } from './lua/common.ts';
 import { entersAtOnce } from './moves.ts';
 import { keyPart, nameOf } from './redis-keys.ts';
 import type { Ask, CounterRef, Spend } from './store.ts';
@@ -21,11 +22,12 @@ export function figuresOf(ref: CounterRef): readonly [a: number, b: number] {
   return [ref.kind === 'window' ? ref.end! : 0, 0];
 }
 
-/** Nothing is above it; a script reads it as a number. */
-const NO_CEILING = '1e300';
+/** What is not there, among numbers that are never below 0. */
+const NONE = -1;
 
 /** Where things stand in the script's keys, from 1 as in Lua. */
 interface Places {
+  readonly prefix: string;
   readonly keys: string[];
   readonly byCounter: Map<string, number>;
   readonly totals: number[];
@@ -38,7 +40,7 @@ export interface Question {
   readonly byCounter: ReadonlyMap<string, number>;
 }
 
-/** Keys and arguments after `now` and `settle_within`. `more`: names of keys that the script asked for. */
+/** Keys, and arguments after `now` and `settle_within`. `more`: names of keys that the script asked for. */
 export function questionOf(
   ask: Ask,
   {
@@ -48,61 +50,50 @@ export function questionOf(
     more,
   }: { prefix: string; isDry: boolean; force: number | undefined; more: readonly string[] },
 ): Question {
+  const { run, mintedAt, expiresAt, candidates } = ask;
   const id = keyPart(ask.id);
-  const places: Places = { keys: [`${prefix}h:${id}`], byCounter: new Map(), totals: [] };
-  const marker = ask.run === undefined ? '' : nameOf.run(ask.run.marker);
+  const places: Places = { prefix, keys: [`${prefix}h:${id}`], byCounter: new Map(), totals: [] };
+  const marker = run === undefined ? '' : nameOf.run(run.marker);
   if (marker !== '') places.keys.push(prefix + marker);
+  const spends: (number | string)[] = [];
+  const lines: string[] = [];
+  for (const candidate of candidates) pushCandidate(spends, lines, candidate, places);
   const mode = isDry ? (force === undefined ? 'd' : 'x') : force === undefined ? 'a' : 'f';
-  const args: RedisValue[] = [
-    mode,
-    ask.from,
-    ask.until,
-    ask.mintedAt,
-    ask.expiresAt,
-    id,
-    marker,
-    ask.run?.idleMs ?? 0,
-    force === undefined ? 0 : force + 1,
-    '',
-    ask.candidates.length,
-  ];
-  for (const spends of ask.candidates) pushCandidate(args, spends, { places, prefix, inRun: marker !== '' });
-  if (places.totals.length > 0) args[9] = places.totals.join(' ');
+  const { totals } = places;
+  const head = [mode, ask.from, ask.until, mintedAt, run?.idleMs ?? 0, force === undefined ? 0 : force + 1];
+  const body = JSON.stringify([...head, totals.length, ...totals, candidates.length, ...spends]);
   for (const name of more) places.keys.push(prefix + name);
   places.keys.push(`${prefix}o`);
+  const ttlMs = Math.max(0, expiresAt - mintedAt) + HOLD_TTL_MS;
+  const args = [id, marker, `${mintedAt} ${expiresAt}`, ttlMs, body, ...lines];
   return { keys: places.keys, args, byCounter: places.byCounter };
 }
 
 function pushCandidate(
-  args: RedisValue[],
+  to: (number | string)[],
+  lines: string[],
   spends: readonly Spend[],
-  { places, prefix, inRun }: { places: Places; prefix: string; inRun: boolean },
+  { prefix, keys, byCounter, totals }: Places,
 ): void {
-  const start = args.length;
-  args.push(spends.length, '', '');
-  let lines = '';
-  let isOnce = false;
+  to.push(spends.length);
+  let all = '';
+  let ofRun = '';
   for (const spend of spends) {
-    const name = nameOf.counter(spend.counter);
-    lines += lineOf(spend, name);
-    if (spend.once === true) isOnce = true;
-    pushSpend(args, spend, placeOf(places, spend, prefix + name));
+    const { counter } = spend;
+    const name = nameOf.counter(counter);
+    let place = byCounter.get(counter);
+    if (place === undefined) {
+      place = keys.push(prefix + name);
+      byCounter.set(counter, place);
+      if (spend.kind === 'total') totals.push(place);
+    }
+    pushSpend(to, spend, place);
+    const line = lineOf(spend, name);
+    all += line;
+    // In a run that goes on they are not asked.
+    if (spend.once !== true) ofRun += line;
   }
-  args[start + 1] = lines;
-  if (!isOnce || !inRun) return;
-  const others = spends.filter(({ once }) => once !== true);
-  // The script takes the empty text for the same lines: a line feed is none.
-  args[start + 2] = others.map((spend) => lineOf(spend, nameOf.counter(spend.counter))).join('') || '\n';
-}
-
-function placeOf({ keys, byCounter, totals }: Places, { counter, kind }: Spend, key: string): number {
-  let place = byCounter.get(counter);
-  if (place === undefined) {
-    place = keys.push(key);
-    byCounter.set(counter, place);
-    if (kind === 'total') totals.push(place);
-  }
-  return place;
+  lines.push(all, ofRun === all ? '' : ofRun || '\n');
 }
 
 /** The spend as the reservation remembers it, see lua/common.ts. */
@@ -113,19 +104,19 @@ function lineOf(spend: Spend, name: string): string {
   return `${name} ${flagsOf(spend)}${held} ${amount} ${amount} -1 ${a} ${b} ${kind === 'total' ? '*' : '-'}\n`;
 }
 
-function pushSpend(args: RedisValue[], spend: Spend, place: number): void {
+function pushSpend(to: (number | string)[], spend: Spend, place: number): void {
   const { once, observe, yields, warn } = spend;
   const kind = entersAtOnce(spend) ? 'q' : KIND[spend.kind];
-  const [a, b] = figuresOf(spend);
-  args.push(
+  const isBucket = spend.kind === 'bucket';
+  to.push(
     place,
     once === true ? kind.toUpperCase() : kind,
     spend.amount,
-    observe ? NO_CEILING : spend.ceiling,
-    observe || yields === undefined ? '' : yields.spentMax,
-    a,
-    b,
-    warn === undefined || warn.length === 0 ? '' : `;${keyPart(spend.limit)};${warn.join()};`,
+    observe ? NONE : spend.ceiling,
+    observe || yields === undefined ? NONE : yields.spentMax,
+    isBucket ? spend.n! : (spend.end ?? 0),
+    isBucket ? spend.p! : 0,
+    warn === undefined || warn.length === 0 ? 0 : `;${keyPart(spend.limit)};${warn.join()};`,
   );
 }
 

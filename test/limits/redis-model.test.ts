@@ -117,7 +117,8 @@ describe('the Redis store', needRedis(), () => {
 });
 
 const OPEN = { customer: 'acme', from: 0, until: Number.MAX_SAFE_INTEGER };
-const LARGE = 2 ** 51;
+// A dozen of them, estimated and measured, stay below 2^53: past it the stores differ (Redis saturates), see R20.
+const LARGE = 2 ** 48;
 
 function largeSpends({ units, rate }: { units: number; rate: { n: number; p: number } }): Spend[] {
   const base = { amount: units, ceiling: LARGE, observe: false, onExpiry: 'keep' as const };
@@ -136,7 +137,7 @@ function largeSpends({ units, rate }: { units: number; rate: { n: number; p: num
   ];
 }
 
-/** Rates from a unit a day to 2^50 a second, periods without common divisors, amounts on both sides of what fits. */
+/** Rates from a unit a day to 2^48 a ms, periods without common divisors, amounts on both sides of what fits. */
 function aLargeHistory() {
   const aFigure = (max: number) =>
     fc.oneof(
@@ -145,7 +146,7 @@ function aLargeHistory() {
       fc.integer({ min: Math.floor(max / 2), max }),
     );
   return fc.record({
-    amount: aFigure(2 ** 50),
+    amount: aFigure(LARGE),
     periodMs: aFigure(86_400_000),
     ops: fc.array(
       fc.record({

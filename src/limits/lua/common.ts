@@ -36,7 +36,7 @@ end
 local settleWithin = tonumber(ARGV[2])
 local last = #KEYS
 local plen = #KEYS[last] - 1
-local HOLD = ${HOLD_TTL_MS}
+local HOLD, HOLD_TEXT = ${HOLD_TTL_MS}, '${HOLD_TTL_MS}'
 local fmt, match, sub, find = string.format, string.match, string.sub, string.find
 `;
 
@@ -72,10 +72,11 @@ local function level(units, parts, at, was, n, p)
   units, parts = less(units, parts, p, u, q)
   return units, parts, now
 end
--- How long a bucket's key is kept: held amounts do not drain; else until it is empty, and a while for a slower rate.
+-- How long a bucket's key is kept: held amounts do not drain; else at least until it is empty. As text: most are alike.
 local function bucketTtl(units, n, p, held)
-  if held > 0 then return HOLD end
-  return math.min(ceil((units + 1) * p / n) + settleWithin, 2 * HOLD)
+  local empty = (units + 1) * p / n
+  if held > 0 or empty <= HOLD then return HOLD_TEXT end
+  return fmt('%.0f', ceil(math.min(empty, 1e13)))
 end
 `;
 
