@@ -7,7 +7,7 @@ import { LimitMetrics } from './limit-metrics.ts';
 import type { EventSink } from './log.ts';
 import { decisionAttributes, logAttributes, operationOf, recordOf, usageAttributes } from './log-records.ts';
 import { Metrics, type Reading } from './metrics.ts';
-import { ATTRIBUTE, EVENT, type MetricKey, NONE, SERVICE, SIGNALS, SPAN } from './names.ts';
+import { ATTRIBUTE, CHECK_FAULTS, EVENT, type MetricKey, NONE, SERVICE, SIGNALS, SPAN } from './names.ts';
 import { Otlp, type OtlpOptions } from './otlp.ts';
 import { prometheusText } from './prometheus.ts';
 import type { Counter, Family, Histogram } from './registry.ts';
@@ -96,6 +96,8 @@ export class Instruments {
         send: (span) => own.span(span),
       });
     }
+    for (const fault of CHECK_FAULTS) this.#faults.at(fault);
+    for (const outcome of ['loaded', 'refused']) this.#reloads.at(outcome);
     this.#observeOwn(startMs);
   }
 

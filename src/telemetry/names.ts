@@ -21,6 +21,21 @@ export type Step = (typeof STEPS)[number];
 export const MODES = ['normal', 'degraded', 'stale', 'closed'] as const;
 export type Mode = (typeof MODES)[number];
 
+/** What finance must see of an end: flags of the ledger's ends. */
+export const FLAGS = [
+  'cost_missing',
+  'hold_differs',
+  'model_mismatch',
+  'price_missing',
+  'unknown_model',
+  'unpriced_model',
+  'usage_faulty',
+  'withdrawn',
+] as const;
+
+/** Why a Check did not end as decided. */
+export const CHECK_FAULTS = ['undecodable', 'malformed', 'failed', 'late', 'cancelled'] as const;
+
 /** What is exported. */
 export const SIGNALS = ['traces', 'metrics', 'logs'] as const;
 export type Signal = (typeof SIGNALS)[number];

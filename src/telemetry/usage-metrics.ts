@@ -2,7 +2,7 @@
 import { inputTokens, METERS, totalTokens } from '../core/units.ts';
 import { errorTypeOf, operationOf } from './log-records.ts';
 import type { Metrics } from './metrics.ts';
-import { NONE } from './names.ts';
+import { FLAGS, NONE } from './names.ts';
 import type { UsageSeen } from './seen.ts';
 import type { Words } from './vocabulary.ts';
 
@@ -27,6 +27,8 @@ export class UsageMetrics {
       credentialCalls: metrics.counter('credentialCalls'),
       credentialCharge: metrics.counter('credentialCharge'),
     };
+    // At 0 from the start, so that the first one is seen as a rise.
+    for (const flag of FLAGS) this.#of.flags.at(flag);
   }
 
   ended(usage: UsageSeen): void {
