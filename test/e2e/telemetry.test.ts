@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { checkRequest } from '../envoy/checks.ts';
@@ -17,6 +18,8 @@ import { tempDir } from '../support/temp.ts';
 import { stackFor, writeBundle } from '../support/tollgate.ts';
 import { until } from '../support/until.ts';
 import { startCollector } from '../telemetry/collector.ts';
+import { seriesOf } from '../telemetry/facts.ts';
+import { alerts, panels, readsOf } from '../telemetry/queries.ts';
 
 const CHECK = '/envoy.service.auth.v3.Authorization/Check';
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -103,7 +106,63 @@ describe('telemetry, through the real Envoy', need, async () => {
     const text = JSON.stringify([collector.records, collector.spans, [...collector.metrics]]);
     assert.ok(!text.includes(stack.key.one.split('_')[3]!), 'a key was sent');
   });
+
+  test('what dashboard and alerts read is in the text that Prometheus gets', async () => {
+    const names = new Set(
+      [...(await scrape(stack.accessLog.replace(/log$/, 'admin'))).keys()].map((series) => series.replace(/\{.*/, '')),
+    );
+    const asked = new Set([...alerts(), ...panels()].flatMap(({ expr }) => readsOf(expr).map(({ series }) => series)));
+    // What has not happened here: a class that was shed, a ladder's step, a threshold. Each is a test of its own.
+    const rare = ['tollgate_check_shed_total', 'tollgate_limit_steps_total', 'tollgate_limit_warnings_total'];
+    assert.deepEqual(
+      [...asked].filter((series) => !names.has(series) && !rare.includes(series)),
+      [],
+    );
+  });
+
+  test('O3: thousands of made-up keys, models, classes, runs, paths and traces make no series', async () => {
+    const before = (await scrape(stack.accessLog.replace(/log$/, 'admin'))).size;
+    const client = clientOf({ kind: 'unix', path: stack.accessLog.replace(/log$/, 'check') }, scope);
+    const ask = (n: number) =>
+      call(
+        client,
+        CHECK,
+        checkRequest({
+          path: n % 5 === 0 ? `/v1/made-up-${n}` : '/v1/chat/completions',
+          headerMap: [
+            [':method', n % 7 === 0 ? `MADE${n}` : 'POST'],
+            ['content-type', 'application/json'],
+            ['authorization', `Bearer ${n % 3 === 0 ? `tg_prod_made${n}_${'x'.repeat(43)}` : stack.key.one}`],
+            ['tollgate-class', n % 2 === 0 ? `made-up-${n}` : 'batch'],
+            ['tollgate-run', `made-up-${n}`],
+            ['traceparent', `00-${n.toString(16).padStart(32, 'a')}-00f067aa0ba902b7-00`],
+          ],
+          body: Buffer.from(JSON.stringify({ model: `made-up-${n}`, messages: [], user: `made-up-${n}` })),
+        }),
+        { deadlineMs: 5_000 },
+      );
+    for (let n = 0; n < 3_000; n += 100) await Promise.all(Array.from({ length: 100 }, (_, i) => ask(n + i)));
+    const after = await scrape(stack.accessLog.replace(/log$/, 'admin'));
+    const text = [...after.keys()].join('\n');
+    assert.ok(!/made-?up|MADE|made\d/.test(text), 'a word of a client is a label');
+    assert.ok(after.size < before + 60, `${before} series, then ${after.size}`);
+    const decided = [...after].reduce(
+      (sum, [name, n]) => (name.startsWith('tollgate_decisions_total') ? sum + n : sum),
+      0,
+    );
+    assert.ok(decided >= 3_000, `${decided}`);
+  });
 });
+
+/** GET /metrics of the admin port. */
+async function scrape(socketPath: string): Promise<Map<string, number>> {
+  const asked = get({ socketPath, path: '/metrics' });
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  assert.equal(response.statusCode, 200);
+  return seriesOf(Buffer.concat(parts).toString());
+}
 
 /** Nothing refuses a call: their ends are never told. */
 const UNLIMITED = {
