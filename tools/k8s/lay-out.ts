@@ -24,15 +24,19 @@ export interface Mounted {
   readonly objects: readonly Manifest[];
   readonly pod: PodSpec;
   readonly container: Container;
+  /** Also move sockets and data, so that what is laid out can run here. Default: only what is read, below /etc. */
+  readonly isToRun?: boolean;
 }
 
 /**
  * Writes what the container's ConfigMaps and Secrets hold to `dir` + mount path, for their owner alone. Paths below a mount
  * that stand in the files' text are moved below `dir`, so that they can be followed here.
  */
-export async function layOut({ objects, pod, container }: Mounted, dir: string): Promise<void> {
+export async function layOut({ objects, pod, container, isToRun = false }: Mounted, dir: string): Promise<void> {
   const mounts = container.volumeMounts ?? [];
-  const moved = [...mounts.map(({ mountPath }) => mountPath), CA_FILE].filter((path) => path.startsWith('/etc/'));
+  const moved = [...mounts.map(({ mountPath }) => mountPath), CA_FILE].filter(
+    (path) => isToRun || path.startsWith('/etc/'),
+  );
   // The longest first: /etc/tollgate is a part of /etc/tollgate-pepper.
   const pattern = new RegExp(`(?:${moved.toSorted((a, b) => b.length - a.length).join('|')})(?=[/"'\\s},]|$)`, 'g');
   await put(join(dir, CA_FILE), rootCertificates[0]!);
