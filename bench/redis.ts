@@ -126,7 +126,7 @@ function spendsOf(i: number, nowMs: number): Spend[] {
   ];
 }
 
-function askOf(id: string, i: number, candidates: 1 | 2): Ask {
+export function askOf(id: string, i: number, candidates: 1 | 2): Ask {
   const nowMs = Date.now();
   const spends = spendsOf(i, nowMs);
   const first = spends.map((spend, k) => (k === 0 ? { ...spend, yields: { spentMax: 0 } } : spend));

@@ -22,6 +22,11 @@ export function figuresOf(ref: CounterRef): readonly [a: number, b: number] {
   return [ref.kind === 'window' ? ref.end! : 0, 0];
 }
 
+/** Kinds as the script `reserve` knows them. */
+const NUMBER = { window: 1, slots: 2, total: 3, bucket: 4 } as const;
+const BUCKET_AT_ONCE = 5;
+const ONCE = 10;
+
 /** What is not there, among numbers that are never below 0. */
 const NONE = -1;
 
@@ -56,24 +61,27 @@ export function questionOf(
   const marker = run === undefined ? '' : nameOf.run(run.marker);
   if (marker !== '') places.keys.push(prefix + marker);
   const spends: (number | string)[] = [];
-  const lines: string[] = [];
-  for (const candidate of candidates) pushCandidate(spends, lines, candidate, places);
-  const mode = isDry ? (force === undefined ? 'd' : 'x') : force === undefined ? 'a' : 'f';
+  const holds: string[] = [];
+  for (const [i, candidate] of candidates.entries()) {
+    const head = ` ${mintedAt} ${expiresAt} ${i} -1 1 `;
+    pushCandidate(spends, holds, candidate, { ...places, head: marker === '' ? `-${head}-` : head + marker });
+  }
+  const mode = (isDry ? 2 : 0) + (force === undefined ? 0 : 1);
   const { totals } = places;
   const head = [mode, ask.from, ask.until, mintedAt, run?.idleMs ?? 0, force === undefined ? 0 : force + 1];
   const body = JSON.stringify([...head, totals.length, ...totals, candidates.length, ...spends]);
   for (const name of more) places.keys.push(prefix + name);
   places.keys.push(`${prefix}o`);
   const ttlMs = Math.max(0, expiresAt - mintedAt) + HOLD_TTL_MS;
-  const args = [id, marker, `${mintedAt} ${expiresAt}`, ttlMs, body, ...lines];
+  const args = [id, marker, expiresAt, ttlMs, body, ...holds];
   return { keys: places.keys, args, byCounter: places.byCounter };
 }
 
 function pushCandidate(
   to: (number | string)[],
-  lines: string[],
+  holds: string[],
   spends: readonly Spend[],
-  { prefix, keys, byCounter, totals }: Places,
+  { prefix, keys, byCounter, totals, head }: Places & { readonly head: string },
 ): void {
   to.push(spends.length);
   let all = '';
@@ -93,7 +101,7 @@ function pushCandidate(
     // In a run that goes on they are not asked.
     if (spend.once !== true) ofRun += line;
   }
-  lines.push(all, ofRun === all ? '' : ofRun || '\n');
+  holds.push(`${head}\n${all}`, ofRun === all ? '' : `${head}\n${ofRun}`);
 }
 
 /** The spend as the reservation remembers it, see lua/common.ts. */
@@ -106,11 +114,11 @@ function lineOf(spend: Spend, name: string): string {
 
 function pushSpend(to: (number | string)[], spend: Spend, place: number): void {
   const { once, observe, yields, warn } = spend;
-  const kind = entersAtOnce(spend) ? 'q' : KIND[spend.kind];
+  const kind = entersAtOnce(spend) ? BUCKET_AT_ONCE : NUMBER[spend.kind];
   const isBucket = spend.kind === 'bucket';
   to.push(
     place,
-    once === true ? kind.toUpperCase() : kind,
+    once === true ? kind + ONCE : kind,
     spend.amount,
     observe ? NONE : spend.ceiling,
     observe || yields === undefined ? NONE : yields.spentMax,

@@ -9,7 +9,7 @@
  *                bucket          UNITS:PARTS:AT:P:HELD TAIL
  *                total           USED:HELD;INCARNATION;RUN;LIFE;MOVED_AT TAIL
  *                TAIL            nothing, or ;NEXT;LIMIT;THRESHOLD,…;TOLD,…   NEXT: least threshold not told
- *     h:ID       MINTED_AT EXPIRES_AT CANDIDATE|- RANK OPEN(1|0) RUN|- LIFE|-\n, then a line a spend:
+ *     h:ID       LIFE|- MINTED_AT EXPIRES_AT CANDIDATE|- RANK OPEN(1|0) RUN|-\n, then a line a spend:
  *                NAME KIND KEEP HELD RESERVED CHARGED RANK A B INCARNATION\n
  *                KIND b|w|s|t, KEEP k|r (on expiry), HELD h|n without spaces between; A B: n p of a bucket, end 0 of a window;
  *                INCARNATION of a total: * the one of the reservation's run; ! no counter; - not a total
@@ -232,8 +232,8 @@ local function lineOf(name, kind, keep, isHeld, reserved, charged, rank, a, b, i
   return fmt('%s %s %.0f %.0f %s %.0f %.0f %s\\n', name, flags, reserved, charged, by, a, b, inc)
 end
 local function readHold(value)
-  local minted, expires, candidate, rank, open, run, life, lines =
-    match(value, '^(%d+) (%d+) (%S+) (%S+) (%d) (%S+) (%S+)\\n(.*)$')
+  local life, minted, expires, candidate, rank, open, run, lines =
+    match(value, '^(%S+) (%d+) (%d+) (%S+) (%S+) (%d) (%S+)\\n(.*)$')
   return {
     minted = tonumber(minted), expires = tonumber(expires), candidate = candidate, rank = tonumber(rank),
     isOpen = open == '1', run = run, life = life, lines = lines,
@@ -241,8 +241,8 @@ local function readHold(value)
 end
 local function saveHold(hold, lines)
   local ttl = hold.isOpen and max(0, hold.expires - now) + HOLD or max(1, hold.minted + settleWithin - now)
-  local head = fmt('%.0f %.0f %s %.0f %s %s %s\\n', hold.minted, hold.expires, hold.candidate, hold.rank,
-    hold.isOpen and '1' or '0', hold.run, hold.life)
+  local head = fmt('%s %.0f %.0f %s %.0f %s %s\\n', hold.life, hold.minted, hold.expires, hold.candidate, hold.rank,
+    hold.isOpen and '1' or '0', hold.run)
   redis.call('SET', KEYS[1], head .. lines, 'PX', ttl)
 end
 -- The run of a reservation, if it goes on and is still that one.

@@ -6,13 +6,15 @@ import { BUCKET, NOW, RUNS } from './common.ts';
  * said goes back as it was found: who asked works the states and waits out of it, with the same code as the memory store.
  *
  * KEYS  h:ID, [r:MARKER if the question has a run], c:COUNTER …, [keys that an answer 4 asked for], o
- * ARGV  1 now or '' · 2 settle_within · 3 id · 4 name of the run or '' · 5 MINTED_AT EXPIRES_AT · 6 ttl of the reservation, ms
- *       7 the question, a JSON array of integers and letters: mode (a ask, f force, d dry, x dry and forced) · from · until ·
- *       minted_at · idle of the run · candidate to force, from 1, or 0 · number of totals and their places in KEYS · number of
- *       candidates; then for each the number of its spends, and for each of these: place in KEYS · kind: b bucket, q bucket
- *       that is filled at once, w, s, t; a capital where it is asked only at the beginning of a run · amount · ceiling, -1
- *       none · most that may be spent before it yields, or -1 · a · b (n p, or end 0) · ;LIMIT;THRESHOLD,…; or 0
- *       8 … for each candidate its lines for the reservation, and those for a run that goes on: '' the same, or one line feed
+ * ARGV  1 now or '' · 2 settle_within · 3 id · 4 name of the run or '' · 5 expires_at · 6 ttl of the reservation, ms
+ *       7 the question, a JSON array of integers and a few texts: mode (0 ask, 1 force, 2 dry, 3 dry and forced) · from ·
+ *       until · minted_at · idle of the run · candidate to force, from 1, or 0 · number of totals and their places in KEYS ·
+ *       number of candidates; then for each the number of its spends, and for each of these: place in KEYS · kind: 1 window,
+ *       2 slots, 3 total, 4 bucket, 5 bucket that is filled at once; 10 more where it is asked only at the beginning of a run
+ *       amount · ceiling, -1 none · most that may be spent before it yields, or -1 · a · b (n p, or end 0) ·
+ *       ;LIMIT;THRESHOLD,…; or 0
+ *       8 … for each candidate the reservation it would make, and that in a run that goes on ('' the same); of a question
+ *       with a run without the LIFE it begins with
  * reply {0 admitted, now, candidate from 0, 0, whether the run goes on, value …}: values as found, by place in KEYS from 2
  *       {1 refused, now, candidate, whether something is overdue, whether the run goes on, value …}; of a dry question
  *       {0, now, -1, overdue, run, value …}: nothing was decided
@@ -28,12 +30,12 @@ export const RESERVE = scriptOf(
 local call = redis.call
 local q = cjson.decode(ARGV[7])
 local mode = q[1]
-local isDry = mode == 'd' or mode == 'x'
+local isDry = mode >= 2
 if not isDry then
-  if v[1] then return { 2, now, tonumber(match(v[1], '^%d+ %d+ (%d+)') or -1) } end
+  if v[1] then return { 2, now, tonumber(match(v[1], '^%S+ %d+ %d+ (%d+)') or -1) } end
   if now >= q[4] + settleWithin then return { 2, now, -1 } end
 end
-if (mode == 'a' or mode == 'd') and (now < q[2] or now >= q[3]) then return { 3, now } end
+if mode % 2 == 0 and (now < q[2] or now >= q[3]) then return { 3, now } end
 
 local marker, run = ARGV[4], nil
 if marker ~= '' then run = runOf(marker) end
@@ -70,19 +72,19 @@ while true do
   local j = at + 1
   for s = 1, count do
     local i, kind = q[j], q[j + 1]
-    if run and kind < 'a' then
+    if run and kind > 10 then
       U[s] = false
     else
-      if kind < 'a' then kind = string.lower(kind) end
+      if kind > 10 then kind = kind - 10 end
       local x = v[i]
       local u, h, tail, spent = 0, 0, '', 0
-      if kind == 'w' or kind == 's' then
-        if x and (kind == 's' or now < q[j + 5] + settleWithin) then
+      if kind <= 2 then
+        if x and (kind == 2 or now < q[j + 5] + settleWithin) then
           u, h, tail = match(x, '^(%d+):(%d+)(.*)$')
           u, h = u + 0, h + 0
           spent = u - h
         end
-      elseif kind == 't' then
+      elseif kind == 3 then
         local total = totals[i]
         if total then
           u, h, tail = total.u, total.h, total.tail
@@ -124,7 +126,7 @@ while true do
   at = j
 end
 
-local life = '-'
+local life = ''
 if marker ~= '' then
   if run then
     run.open, run.renewed, run.idle = run.open + 1, max(run.renewed, now), q[5]
@@ -150,11 +152,11 @@ for s = 1, count do
   if u then
     local i, kind, amount, warn = q[j], q[j + 1], q[j + 2], q[j + 7]
     local h, tail = H[s], T[s]
-    if kind < 'a' then kind = string.lower(kind) end
+    if kind > 10 then kind = kind - 10 end
     local b = Q[s]
-    if (kind == 'b' or kind == 'q') and h == 0 and b[1] == 0 and b[2] == 0 then tail = '' end
+    if kind >= 4 and h == 0 and b[1] == 0 and b[2] == 0 then tail = '' end
     if warn ~= 0 then tail = watched(tail, warn) end
-    if kind == 'w' then
+    if kind == 1 then
       local value = fmt('%.0f:%.0f%s', u + amount, h + amount, tail)
       if v[i] then
         call('SET', KEYS[i], value, 'KEEPTTL')
@@ -162,28 +164,27 @@ for s = 1, count do
         local ttl = q[j + 5] + settleWithin - now
         if ttl > 0 then call('SET', KEYS[i], value, 'PX', ttl) end
       end
-    elseif kind == 's' then
+    elseif kind == 2 then
       call('SET', KEYS[i], fmt('%.0f:%.0f%s', u + amount, h + amount, tail), 'PX', HOLD_TEXT)
-    elseif kind == 't' then
+    elseif kind == 3 then
       local total = totals[i] or { inc = ARGV[3], run = '', life = '', moved = now }
       if marker ~= '' and total.run == '' then total.run, total.life = marker, life end
       call('SET', KEYS[i], fmt('%.0f:%.0f;%s;%s;%s;%.0f%s', u + amount, h + amount, total.inc, total.run, total.life,
         max(total.moved, now), tail), 'PX', HOLD_TEXT)
     else
       local units, p = b[1], q[j + 6]
-      if kind == 'q' then units = units + amount else h = h + amount end
+      if kind == 5 then units = units + amount else h = h + amount end
       call('SET', KEYS[i], fmt('%.0f:%.0f:%.0f:%.0f:%.0f%s', units, b[2], b[3], p, h, tail), 'PX',
         bucketTtl(units, q[j + 5], p, h))
     end
   end
   j = j + 8
 end
-local lines = ARGV[6 + 2 * candidate]
-if run and ARGV[7 + 2 * candidate] ~= '' then lines = ARGV[7 + 2 * candidate] end
-call('SET', KEYS[1], ARGV[5] .. ' ' .. candidate - 1 .. ' -1 1 ' .. (marker == '' and '-' or marker) .. ' ' .. life .. '\\n' .. lines,
-  'PX', ARGV[6])
-call('ZADD', KEYS[last], match(ARGV[5], '%d+$'), ARGV[3])
-call('PEXPIRE', KEYS[last], ARGV[6])
+local hold = ARGV[6 + 2 * candidate]
+if run and ARGV[7 + 2 * candidate] ~= '' then hold = ARGV[7 + 2 * candidate] end
+if marker ~= '' then hold = life .. hold end
+call('SET', KEYS[1], hold, 'PX', ARGV[6])
+call('ZADD', KEYS[last], ARGV[5], ARGV[3])
 return reply(0, candidate - 1)
 `,
 );

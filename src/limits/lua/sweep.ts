@@ -8,11 +8,13 @@ import { BUCKET, COUNTERS, HOLDS, NOW, RUNS } from './common.ts';
  * ARGV  1 now or '' · 2 settle_within · 3 how many at most
  * reply {id …}
  *
- * Why apart from the end of one: its keys are not known before.
+ * Why apart from the end of one: its keys are not known before. It gives the index its time to live as well, which no question
+ * then has to: each second is often enough.
  */
 export const DUE = scriptOf(
   'due',
   `${NOW}
+if redis.call('PEXPIRE', KEYS[1], 2 * HOLD) == 0 then return {} end
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', fmt('%.0f', now), 'LIMIT', 0, ARGV[3])
 `,
 );
@@ -83,13 +85,12 @@ export const EXTEND = scriptOf(
   `${NOW}
 local value = redis.call('GET', KEYS[1])
 if not value then return 0 end
-local minted, expires, candidate, rank, open, rest = match(value, '^(%d+) (%d+) (%S+) (%S+) (%d) (.*)$')
+local head, expires, candidate, rank, open, rest = match(value, '^(%S+ %d+) (%d+) (%S+) (%S+) (%d) (.*)$')
 if open ~= '1' then return 0 end
 if tonumber(ARGV[4]) > tonumber(expires) then
   local ttl = fmt('%.0f', math.max(0, ARGV[4] - now) + HOLD)
-  redis.call('SET', KEYS[1], minted .. ' ' .. ARGV[4] .. ' ' .. candidate .. ' ' .. rank .. ' 1 ' .. rest, 'PX', ttl)
+  redis.call('SET', KEYS[1], head .. ' ' .. ARGV[4] .. ' ' .. candidate .. ' ' .. rank .. ' 1 ' .. rest, 'PX', ttl)
   redis.call('ZADD', KEYS[last], ARGV[4], ARGV[3])
-  redis.call('PEXPIRE', KEYS[last], ttl)
 end
 return 1
 `,
