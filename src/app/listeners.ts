@@ -6,6 +6,7 @@ import type { Decision } from '../decision/decision.ts';
 import { serveAccessLog } from '../envoy/access-log-service.ts';
 import { type CheckFault, serveCheck } from '../envoy/check-service.ts';
 import type { Health } from '../envoy/health.ts';
+import type { UnaryCall } from '../envoy/rpc.ts';
 import { type Listener, listen } from '../envoy/transport.ts';
 import { holdToFields } from '../ledger/fields.ts';
 import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
@@ -27,7 +28,7 @@ export interface Parts {
   policy(): Policy | undefined;
   readonly settings: Settings;
   readonly doors: Doors;
-  decide(call: Call): Awaitable<Decision>;
+  decide(call: Call, rpc: UnaryCall): Awaitable<Decision>;
   /** Told of each Check that did not end as decided. */
   checkFault(fault: CheckFault): void;
   readonly meter: Meter;

@@ -9,6 +9,7 @@ import type { Awaitable } from '../core/units.ts';
 import type { Call } from '../decision/call.ts';
 import type { Steps } from '../decision/check.ts';
 import type { Decision } from '../decision/decision.ts';
+import type { UnaryCall } from '../envoy/rpc.ts';
 import type { Hold, Refusal, TracedCandidate } from '../ledger/hold.ts';
 import type { End } from '../ledger/ledger.ts';
 import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
@@ -29,6 +30,7 @@ import { versionText } from './version.ts';
 import { anomaliesOf } from './watch.ts';
 
 const LOOP_RESOLUTION_MS = 20;
+const TRACEPARENT = 'traceparent';
 
 export interface TelemetryOptions {
   readonly settings: TelemetrySettings;
@@ -95,11 +97,13 @@ export class Telemetry {
   };
 
   /** Around the decider: its decisions are counted and, where the caller or the settings say so, traced. */
-  watched(decide: (call: Call, steps: Steps | undefined) => Awaitable<Decision>): (call: Call) => Awaitable<Decision> {
+  watched(
+    decide: (call: Call, steps: Steps | undefined) => Awaitable<Decision>,
+  ): (call: Call, rpc?: Pick<UnaryCall, 'metadata'>) => Awaitable<Decision> {
     const { clock } = this.#options;
-    return (call) => {
+    return (call, rpc) => {
       const startMs = clock.monotonicMs();
-      const watch = this.#begin(call);
+      const watch = this.#begin(call, rpc);
       const decision = decide(call, watch);
       if (!(decision instanceof Promise)) {
         this.#decided(decision, startMs, watch);
@@ -210,10 +214,15 @@ export class Telemetry {
     of.start();
   }
 
-  #begin(call: Call): Watch | undefined {
+  /** Envoy's own span, where it traces, stands beside the request; its caller's is in the headers that it forwards. */
+  #begin(call: Call, rpc: Pick<UnaryCall, 'metadata'> | undefined): Watch | undefined {
+    const of = this.#instruments;
+    if (!of.isTracing) return of.begin();
     try {
-      return this.#instruments.begin(this.#instruments.isTracing ? call.headers.get('traceparent') : undefined);
+      const nearest = rpc?.metadata?.(TRACEPARENT) ?? [];
+      return of.begin(nearest.length > 0 ? nearest : call.headers.get(TRACEPARENT));
     } catch {
+      of.fault();
       return undefined;
     }
   }

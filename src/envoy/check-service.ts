@@ -19,7 +19,7 @@ export const AUTHORIZATION = 'envoy.service.auth.v3.Authorization';
 export type CheckFault = 'undecodable' | 'malformed' | 'failed' | 'late' | 'cancelled';
 
 export interface CheckPorts {
-  decide(call: Call): Awaitable<Decision>;
+  decide(call: Call, rpc: UnaryCall): Awaitable<Decision>;
   /** Settles with zeros what an allow reserved whose answer Envoy did not get. */
   withdraw(hold: Hold): void;
   /** What of a hold travels with the request, as pairs of strings. */
@@ -70,7 +70,7 @@ class CheckService {
       return this.#refuse('check_malformed', 'the gateway is not set up to ask for this call');
     }
     try {
-      const decided = this.#ports.decide(asked);
+      const decided = this.#ports.decide(asked, call);
       return decided instanceof Promise ? this.#await(decided, call) : this.#answer(decided, call);
     } catch (error) {
       return this.#failed(error);

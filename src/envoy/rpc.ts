@@ -12,6 +12,8 @@ export interface UnaryCall {
    * back, when it has answered. One listener; the last one given counts.
    */
   onCancelled(listener: () => void): void;
+  /** What the caller sent beside the request under `name`, lower case; texts alone. */
+  metadata?(name: string): readonly string[];
 }
 
 /** One request, one answer. A handler that throws or rejects ends the call with a gRPC error, without its text. */

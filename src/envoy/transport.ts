@@ -1,6 +1,7 @@
 /** Carries the methods of rpc.ts over gRPC. With binding.ts the only file that knows grpc-js. */
 import {
   logVerbosity,
+  type Metadata,
   Server,
   type ServerOptions,
   type ServerReadableStream,
@@ -171,11 +172,17 @@ function register(server: Server, { method, streams, clock, deadlineMs }: Regist
 class Call implements UnaryCall {
   readonly deadlineMs: number;
   cancelled: boolean;
+  readonly #metadata: Metadata;
   #listener: (() => void) | undefined;
 
-  constructor(deadlineMs: number, cancelled: boolean) {
+  constructor(call: { readonly cancelled: boolean; readonly metadata: Metadata }, deadlineMs: number) {
     this.deadlineMs = deadlineMs;
-    this.cancelled = cancelled;
+    this.cancelled = call.cancelled;
+    this.#metadata = call.metadata;
+  }
+
+  metadata(name: string): readonly string[] {
+    return this.#metadata.get(name).filter((value) => typeof value === 'string');
   }
 
   onCancelled(listener: () => void): void {
@@ -192,7 +199,7 @@ class Call implements UnaryCall {
 
 function unary({ method, clock, deadlineMs }: Omit<Registration<UnaryMethod>, 'streams'>) {
   return (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: Respond): void => {
-    const seen = new Call(deadlineOf(call.getDeadline(), { clock, deadlineMs }), call.cancelled);
+    const seen = new Call(call, deadlineOf(call.getDeadline(), { clock, deadlineMs }));
     let answered = false;
     // The library says `cancelled` after every call, answered ones too.
     call.once('cancelled', () => {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { Metadata } from '@grpc/grpc-js';
 import { checkRequest } from '../envoy/checks.ts';
 import { call, clientOf } from '../envoy/client.ts';
 import { decode } from '../envoy/protos.ts';
@@ -72,6 +73,24 @@ describe('telemetry, through the real Envoy', need, async () => {
     await until('both spans', () => collector.spans.length >= 2);
     const names = collector.spans.filter(({ traceId }) => traceId === TRACE).map(({ name }) => name);
     assert.deepEqual(names.toSorted(), ['chat gpt-5-mini', 'tollgate.check']);
+  });
+
+  test('where Envoy traces, its own span is the nearer one', async () => {
+    const client = clientOf({ kind: 'unix', path: stack.accessLog.replace(/log$/, 'check') }, scope);
+    const metadata = new Metadata();
+    metadata.set('traceparent', `00-${'b'.repeat(32)}-${'c'.repeat(16)}-01`);
+    const same = (bytes: Buffer): Buffer => bytes;
+    const request = checkRequest({
+      headerMap: [
+        [':method', 'GET'],
+        ['traceparent', TRACEPARENT],
+      ],
+      method: 'GET',
+      path: '/v1/models',
+    });
+    await new Promise((resolve) => client.makeUnaryRequest(CHECK, same, same, request, metadata, resolve));
+    const span = await until('the span', () => collector.spans.find(({ traceId }) => traceId === 'b'.repeat(32)));
+    assert.deepEqual([span.parentId, span.attributes['tollgate.reason']], ['c'.repeat(16), 'credential_missing']);
   });
 
   test('calls that nobody traces leave no span; refusals are counted by their reason', async () => {
