@@ -24,6 +24,11 @@ const PARTS: Readonly<Record<string, Part>> = {
     files: ['test/e2e/drain.test.ts'],
     env: { DRAIN_RESTARTS: '20' },
   },
+  swaps: {
+    says: '1 000 swaps of the bundle under load',
+    files: ['test/e2e/reload-swaps.test.ts'],
+    env: { RELOAD_SWAPS: '1000' },
+  },
   storm: {
     says: '10 000 streams, 300 clients a second that leave for a minute, stalls of 200 ms',
     files: ['test/e2e/storm.test.ts'],

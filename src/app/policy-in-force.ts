@@ -280,8 +280,9 @@ export class PolicyInForce {
     const changed = changedSettings(this.#settings, settings);
     const vain = changed.filter((key) => reloadable[key] === undefined);
     for (const key of changed) reloadable[key]?.(settings);
-    const live = Object.fromEntries(changed.filter((key) => !vain.includes(key)).map((key) => [key, settings[key]]));
-    this.#settings = { ...this.#settings, ...live };
+    const live = changed.filter((key) => !vain.includes(key));
+    this.#settings = { ...this.#settings, ...Object.fromEntries(live.map((key) => [key, settings[key]])) };
+    if (live.length > 0) this.#news.settingsTaken(live);
     const text = vain.join();
     if (text !== '' && text !== this.#settingsTold) this.#news.restartNeeded(vain);
     this.#settingsTold = text;

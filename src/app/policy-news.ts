@@ -74,6 +74,10 @@ export class PolicyNews {
     this.#log.error({ code: 'bundle_reader_died', why }, 'the thread that reads bundles died');
   }
 
+  settingsTaken(settings: readonly string[]): void {
+    this.#log.info({ code: 'settings_taken', settings }, 'tollgate.yaml changed: these are in force');
+  }
+
   restartNeeded(settings: readonly string[]): void {
     this.#log.warn({ code: 'restart_needed', settings }, 'tollgate.yaml changed: a restart puts it in force');
   }

@@ -34,6 +34,8 @@ export interface LoaderOptions {
   readonly loadMs?: number;
   /** How long a reader outlives its last load, ms. Default 30000. */
   readonly idleMs?: number;
+  /** Its heap at most, MB. Default 512. */
+  readonly heapMb?: number;
   /** The reader's program; for tests. */
   readonly reader?: URL;
 }
@@ -50,6 +52,7 @@ interface Load {
 export class BundleLoader {
   readonly #loadMs: number;
   readonly #idleMs: number;
+  readonly #heapMb: number;
   readonly #program: URL;
   #worker: Worker | undefined;
   #idle: NodeJS.Timeout | undefined;
@@ -57,9 +60,10 @@ export class BundleLoader {
   #loads = 0;
   #deaths = 0;
 
-  constructor({ loadMs = LOAD_MS, idleMs = IDLE_MS, reader = READER }: LoaderOptions = {}) {
+  constructor({ loadMs = LOAD_MS, idleMs = IDLE_MS, heapMb = HEAP_MB, reader = READER }: LoaderOptions = {}) {
     this.#loadMs = loadMs;
     this.#idleMs = idleMs;
+    this.#heapMb = heapMb;
     this.#program = reader;
   }
 
@@ -95,7 +99,7 @@ export class BundleLoader {
   #start(): Worker {
     const worker = new Worker(this.#program, {
       name: 'bundle',
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, stackSizeMb: STACK_MB },
+      resourceLimits: { maxOldGenerationSizeMb: this.#heapMb, stackSizeMb: STACK_MB },
     });
     this.#worker = worker;
     let why = 'it ended without a word';

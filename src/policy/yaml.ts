@@ -11,6 +11,10 @@ const SYNTAX_MAX = 20;
 
 /** Control, format (bidirectional, zero-width, byte order mark) and invisible space characters, whatever they hide. */
 const FORBIDDEN = /[[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u00a0\u202f]--[\t\n\r]]/v;
+/** Lists and keys that begin on one line: `- - - -`. */
+const OPENINGS = /(?:[-?:][ \t]+){64}/;
+/** Brackets open at once. */
+const OPEN_MAX = 256;
 const LONE_RETURN = /\r(?!\n)/;
 /** Parses the bytes of `file`; undefined after an error that leaves nothing to look at. Every fault is reported. */
 export function parseSource(file: string, bytes: Uint8Array, problems: Problems): Source | undefined {
@@ -25,6 +29,7 @@ export function parseSource(file: string, bytes: Uint8Array, problems: Problems)
   }
   const text = decode(file, bytes, problems);
   if (text === undefined) return undefined;
+  if (isTooDeep(file, text, problems)) return undefined;
   if (json && !isJson(file, text, problems)) return undefined;
   return parseText(file, text, problems);
 }
@@ -52,6 +57,32 @@ function decode(file: string, bytes: Uint8Array, problems: Problems): string | u
     text: `expected visible text, found the control or invisible character U+${code}`,
   });
   return undefined;
+}
+
+/**
+ * The parser recurses, and takes seconds for what nests by the thousand. Brackets in texts and comments count too, but nobody
+ * leaves that many of them open.
+ */
+function isTooDeep(file: string, text: string, problems: Problems): boolean {
+  const report = (at: number): true => {
+    const before = text.slice(0, at).split('\n');
+    problems.report(
+      'nesting-depth',
+      { ...topOf(file), line: before.length, column: before.at(-1)!.length + 1 },
+      { text: 'expected a few levels of nesting, found hundreds' },
+    );
+    return true;
+  };
+  const inOneLine = text.search(OPENINGS);
+  if (inOneLine >= 0) return report(inOneLine);
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 0x5b || code === 0x7b) depth += 1;
+    else if ((code === 0x5d || code === 0x7d) && depth > 0) depth -= 1;
+    if (depth > OPEN_MAX) return report(at);
+  }
+  return false;
 }
 
 /** YAML 1.2 takes nearly all of JSON and much more, so that JSON is held to its own grammar first. */
