@@ -56,6 +56,22 @@ describe('P1: restarts under load', need, async () => {
     body: { ...body, stream: true },
   };
 
+  /** Why Envoy gave up on a Check: a try that was sent, all of them together, too many that wait. */
+  async function checks(): Promise<Record<string, number>> {
+    const text = await (await fetch(`${stack.gateway.envoy.adminUrl}/stats?filter=^cluster.tollgate_check`)).text();
+    const names = [
+      'retry',
+      'retry_overflow',
+      'retry_limit_exceeded',
+      'per_try_timeout',
+      'timeout',
+      'pending_overflow',
+      'rx_reset',
+    ];
+    const value = (name: string): number => Number(new RegExp(`\\.upstream_rq_${name}: (\\d+)$`, 'm').exec(text)?.[1]);
+    return Object.fromEntries(names.map((name) => [name, value(name)]));
+  }
+
   test(`${RESTARTS} restarts at ${PER_SECOND}/s: every call is served, streams over them are booked once`, async (t) => {
     let going = true;
     const reports = (async () => {
@@ -97,6 +113,8 @@ describe('P1: restarts under load', need, async () => {
       }
     }
     going = false;
+    const waited = await checks();
+    t.diagnostic(`of Checks: ${JSON.stringify(waited)}`);
     const answered = await reports;
     const latenciesMs = answered.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
     t.diagnostic(

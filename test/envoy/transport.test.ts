@@ -44,7 +44,7 @@ test('bytes go and come over TCP', async (t) => {
   assert.deepEqual(await call(client, ECHO.path, Buffer.alloc(0)), Buffer.alloc(0));
 });
 
-test('bytes go and come over a Unix socket that only the group may use, in a directory made for it', async (t) => {
+test('P19: bytes go and come over a Unix socket that only the group may use, in a directory made for it', async (t) => {
   const directory = join(await tempDir(t), 'run');
   const path = join(directory, 'authz.sock');
   const mask = process.umask();
@@ -55,7 +55,7 @@ test('bytes go and come over a Unix socket that only the group may use, in a dir
   assert.deepEqual(await call(client, ECHO.path, Buffer.from('hello')), Buffer.from('hello'));
 });
 
-test('a socket that nobody listens on is replaced', async (t) => {
+test('P19: a socket that nobody listens on is replaced', async (t) => {
   const path = join(await tempDir(t), 'stale.sock');
   const dead = await listenOn(path);
   // Closing would unlink it: what a killed process leaves behind is made by moving it away and back.
@@ -76,7 +76,7 @@ test('a port in use says what to do', async (t) => {
   );
 });
 
-test('a socket in use says so, and is left alone', async (t) => {
+test('P19: a socket in use says so, and is left alone', async (t) => {
   const path = join(await tempDir(t), 'taken.sock');
   const other = await listenOn(path);
   t.after(() => other.close());
