@@ -11,6 +11,7 @@ import { DifferenceTally } from '../ledger/difference-tally.ts';
 import type { Recovered } from '../ledger/ledger.ts';
 import { noLedger } from '../ledger/no-ledger.ts';
 import { MemoryLimitStore } from '../limits/memory-store.ts';
+import type { LimitStore } from '../limits/store.ts';
 import type { LogEntry } from '../metering/entry.ts';
 import { Meter } from '../metering/meter.ts';
 import { restoredOf } from '../metering/restore.ts';
@@ -146,7 +147,7 @@ export class Observer {
   /** Reserves under the id that the call really has, so that its entry in the access log settles both. */
   #deciderOf({ call, was }: Seen): Decider {
     const { clock, identifier, settings, policy } = this.#ports;
-    const store = this.#store;
+    const store: LimitStore = this.#store;
     const served = was.outcome === 'allow' ? was.hold : undefined;
     const id = served?.decisionId ?? mintDecisionId(NOBODY, clock.nowMs());
     return new Decider({
