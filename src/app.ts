@@ -138,7 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
     const policy = () => inForce.current();
     lifecycle.needs(() => (policy() === undefined ? 'there is no valid policy' : undefined));
     telemetry.policyLoaded(first.policy);
-    const logCrossing = crossingLog(log, { clock, policy });
+    const logCrossing = crossingLog(log, { clock, policy, sink: telemetry.events });
     const crossed = (crossing: Crossing) => {
       logCrossing(crossing);
       telemetry.crossed(crossing);

@@ -8,7 +8,7 @@ import { ownerOf, unitOf } from '../limits/counter.ts';
 import type { Crossing } from '../limits/store.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { Policy } from '../policy/policy.ts';
-import { EventLog } from '../telemetry/log.ts';
+import { EventLog, type EventSink } from '../telemetry/log.ts';
 
 /** One line each, unless a limit that renews each second warns for thousands of callers. */
 const CROSSINGS_PER_MINUTE = 1_000;
@@ -16,9 +16,9 @@ const CROSSINGS_PER_MINUTE = 1_000;
 /** Logs each threshold of a limit that was crossed, in words for who set it. */
 export function crossingLog(
   log: Logger,
-  { clock, policy }: { readonly clock: Clock; policy(): Policy | undefined },
+  { clock, policy, sink }: { readonly clock: Clock; policy(): Policy | undefined; readonly sink?: EventSink },
 ): (crossing: Crossing) => void {
-  const events = new EventLog(log, clock, { perMinute: CROSSINGS_PER_MINUTE });
+  const events = new EventLog(log, clock, { perMinute: CROSSINGS_PER_MINUTE, sink });
   return ({ counter, limit, threshold, spent }) => {
     const unit = unitOf(counter) ?? 'requests';
     const inForce = policy();

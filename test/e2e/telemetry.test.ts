@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -137,6 +138,19 @@ describe('telemetry, through the real Envoy', need, async () => {
       [...asked].filter((series) => !names.has(series) && !rare.includes(series)),
       [],
     );
+  });
+
+  test('a policy that is refused is seen: the older one is in force, mode `stale`', async () => {
+    const admin = stack.accessLog.replace(/log$/, 'admin');
+    await writeFile(join(stack.bundle, 'plans.yaml'), 'owner: [not a bundle\n');
+    const seen = await until('the refusal', async () => {
+      const series = await scrape(admin);
+      return series.get('tollgate_policy_refused') === 1 && series;
+    });
+    assert.equal(seen.get('tollgate_mode{tollgate_mode="stale"}'), 1);
+    assert.equal(seen.get('tollgate_mode{tollgate_mode="normal"}'), 0);
+    assert.ok((seen.get('tollgate_policy_reloads_total{tollgate_outcome="refused"}') ?? 0) >= 1);
+    assert.equal((await chat('gpt-5-mini')).status, 200);
   });
 
   test('O3: thousands of made-up keys, models, classes, runs, paths and traces make no series', async () => {
