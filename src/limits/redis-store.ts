@@ -103,7 +103,7 @@ export class RedisLimitStore implements LimitStore {
     const args: RedisValue[] = [part, mintedAt, rank, settlements.length];
     for (const { ref, actual } of settlements) {
       const [a, b] = figuresOf(ref);
-      args.push(flagsOf(ref), actual === 'unmeasured' ? 'u' : actual, a, b);
+      args.push(actual === 'unmeasured' ? 'u' : actual, `${flagsOf(ref)} ${a} ${b}`);
     }
     let keys: readonly string[] = [];
     const reply = await this.#run(SETTLE, (more) => {

@@ -210,14 +210,19 @@ local function flush()
         redis.call('SET', key, value, 'PX', bucketTtl(u, s.a, s.b, h))
       end
     elseif kind == 'w' then
-      redis.call('SET', key, fmt('%.0f:%.0f%s', u, h, s.tail), 'PX', s.a + settleWithin - now)
+      local value = fmt('%.0f:%.0f%s', u, h, s.tail)
+      if v[s.i] then
+        redis.call('SET', key, value, 'KEEPTTL')
+      else
+        redis.call('SET', key, value, 'PX', s.a + settleWithin - now)
+      end
     elseif kind == 't' then
       local value = fmt('%.0f:%.0f;%s;%s;%s;%.0f%s', u, h, s.inc, s.run, s.life, s.moved, s.tail)
-      redis.call('SET', key, value, 'PX', HOLD)
+      redis.call('SET', key, value, 'PX', HOLD_TEXT)
     elseif u == 0 and h == 0 then
       redis.call('DEL', key)
     else
-      redis.call('SET', key, fmt('%.0f:%.0f%s', u, h, s.tail), 'PX', HOLD)
+      redis.call('SET', key, fmt('%.0f:%.0f%s', u, h, s.tail), 'PX', HOLD_TEXT)
     end
   end
 end
@@ -226,10 +231,9 @@ end
 /** A reservation as text and back, and its end. */
 export const HOLDS = `
 local LINE = '(%S+) (%l)(%l)(%l) (%d+) (%d+) (%S+) (%d+) (%d+) (%S+)\\n'
+-- Texts, but for isHeld: what was read goes back as it is.
 local function lineOf(name, kind, keep, isHeld, reserved, charged, rank, a, b, inc)
-  local flags = kind .. keep .. (isHeld and 'h' or 'n')
-  local by = rank == 0.5 and '0.5' or fmt('%.0f', rank)
-  return fmt('%s %s %.0f %.0f %s %.0f %.0f %s\\n', name, flags, reserved, charged, by, a, b, inc)
+  return name .. ' ' .. kind .. keep .. (isHeld and 'h ' or 'n ') .. reserved .. ' ' .. charged .. ' ' .. rank .. ' ' .. a .. ' ' .. b .. ' ' .. inc .. '\\n'
 end
 local function readHold(value)
   local life, minted, expires, candidate, rank, open, run, lines =
@@ -263,17 +267,5 @@ local function counterOf(hold, i, kind, a, inc)
     return nil
   end
   return s
-end
--- Every spend's key, and the run's, must have been given.
-local function demand(hold)
-  if hold.run ~= '-' and not index[hold.run] then missing[#missing + 1] = hold.run end
-  for name, kind in string.gmatch(hold.lines, LINE) do
-    local i = index[name]
-    if not i then
-      missing[#missing + 1] = name
-    elseif kind == 't' then
-      load(i, kind, 0)
-    end
-  end
 end
 `;

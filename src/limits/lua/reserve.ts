@@ -157,12 +157,9 @@ for s = 1, count do
     if kind >= 4 and h == 0 and b[1] == 0 and b[2] == 0 then tail = '' end
     if warn ~= 0 then tail = watched(tail, warn) end
     if kind == 1 then
-      local value = fmt('%.0f:%.0f%s', u + amount, h + amount, tail)
-      if v[i] then
-        call('SET', KEYS[i], value, 'KEEPTTL')
-      else
-        local ttl = q[j + 5] + settleWithin - now
-        if ttl > 0 then call('SET', KEYS[i], value, 'PX', ttl) end
+      local value, ttl = fmt('%.0f:%.0f%s', u + amount, h + amount, tail), q[j + 5] + settleWithin - now
+      if ttl > 0 then
+        if v[i] then call('SET', KEYS[i], value, 'KEEPTTL') else call('SET', KEYS[i], value, 'PX', ttl) end
       end
     elseif kind == 2 then
       call('SET', KEYS[i], fmt('%.0f:%.0f%s', u + amount, h + amount, tail), 'PX', HOLD_TEXT)

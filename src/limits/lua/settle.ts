@@ -7,7 +7,7 @@ import { BUCKET, COUNTERS, HOLDS, NOW, RUNS } from './common.ts';
  *
  * KEYS  h:ID, c:COUNTER of each settlement, [keys that an answer 4 asked for, and r:MARKER where it is known], o
  * ARGV  1 now or '' · 2 settle_within · 3 id · 4 minted_at, for an id that is not known · 5 rank · 6 settlements; then for
- *       each: kind (b w s t) and k|r · actual, or u unmeasured · a · b (n p, or end 0)
+ *       each: actual, or u unmeasured · 'KIND KEEP A B' as in a reservation's line, read only of a counter that it lacks
  * reply {0 same | 1 superseded | 2 conflict | 3 changed, now, {place in KEYS, charged, …}, {place in KEYS, threshold, spent, limit, …}}
  *       {5 too late, now} · {4, now, name …}: ask again with these keys too
  *
@@ -25,11 +25,6 @@ else
   hold = { minted = tonumber(ARGV[4]), expires = tonumber(ARGV[4]), candidate = '-', rank = -1, isOpen = false, run = '-', life = '-', lines = '' }
 end
 if now >= hold.minted + settleWithin then return { 5, now } end
-demand(hold)
-for k = 1, m do
-  if sub(ARGV[3 + k * 4], 1, 1) == 't' then load(k + 1, 't', 0) end
-end
-if #missing > 0 then return { 4, now, unpack(missing) } end
 local run = runOfHold(hold)
 
 local outcome = -1
@@ -59,58 +54,64 @@ local function latch(s, i)
   touch(s, s.a, s.b)
 end
 local function settle(name, i, kind, keep, isHeld, reserved, was, by, a, b, inc, actual)
-  local to, r = 0, rank
+  local to, r, byRank = '0', rank, tonumber(by)
   if kind ~= 's' then
     if actual == 'u' then
       to, r = reserved, 0.5
     else
-      to = tonumber(actual)
+      to = actual
     end
   end
   local said
-  if r > by then
+  if r > byRank then
     said = 3
     local stays = isHeld and r == 0.5
-    local s = counterOf(hold, i, kind, a, inc)
+    local n, p = a + 0, b + 0
+    local s = counterOf(hold, i, kind, n, inc)
     if s ~= nil then
-      s.a, s.b = a, b
+      s.a, s.b = n, p
       if was ~= to or isHeld ~= stays then
-        move(s, isHeld, stays, reserved, was, to, a, b, hold.minted)
+        move(s, isHeld, stays, reserved + 0, was + 0, to + 0, n, p, hold.minted)
       elseif kind == 'b' then
-        drained(s, a, b)
+        drained(s, n, p)
       end
       latch(s, i)
     end
-    was, by, isHeld = to, r, stays
+    was, isHeld = to, stays
+    by = r == 0.5 and '0.5' or ARGV[5]
+    if r == 0.5 then isMeasured = false end
   else
-    said = r < by and 1 or (to == was and 0 or 2)
+    said = r < byRank and 1 or (to == was and 0 or 2)
+    if byRank == 0.5 then isMeasured = false end
   end
-  outcome = max(outcome, said)
-  if by == 0.5 then isMeasured = false end
+  if said > outcome then outcome = said end
   lines[#lines + 1] = lineOf(name, kind, keep, isHeld, reserved, was, by, a, b, inc)
   local c = #charged
-  charged[c + 1], charged[c + 2] = i, was
+  charged[c + 1], charged[c + 2] = i, was + 0
 end
 
 local isMatched = {}
 for name, kind, keep, held, reserved, was, by, a, b, inc in string.gmatch(hold.lines, LINE) do
   local i = index[name]
-  local actual = '0'
-  if i <= m + 1 then
-    actual = ARGV[4 * i]
-    isMatched[i] = true
+  if not i then
+    missing[#missing + 1] = name
+  else
+    local actual = '0'
+    if i <= m + 1 then
+      actual = ARGV[2 * i + 3]
+      isMatched[i] = true
+    end
+    settle(name, i, kind, keep, held == 'h', reserved, was, by, a, b, inc, actual)
   end
-  settle(name, i, kind, keep, held == 'h', tonumber(reserved), tonumber(was), tonumber(by), tonumber(a), tonumber(b), inc, actual)
 end
 for i = 2, m + 1 do
   if not isMatched[i] then
-    local at = 4 * i - 1
-    local kind, keep = sub(ARGV[at], 1, 1), sub(ARGV[at], 2, 2)
-    local actual, a, b = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+    local actual = ARGV[2 * i + 3]
+    local kind, keep, a, b = match(ARGV[2 * i + 4], '^(%l)(%l) (%d+) (%d+)$')
     local r = (actual == 'u' and kind ~= 's') and 0.5 or rank
     if r <= hold.rank then
-      local to = (kind == 's' or actual == 'u') and 0 or tonumber(actual)
-      outcome = max(outcome, r < hold.rank and 1 or (to == 0 and 0 or 2))
+      local to = (kind == 's' or actual == 'u') and '0' or actual
+      outcome = max(outcome, r < hold.rank and 1 or (to == '0' and 0 or 2))
     else
       local inc = '-'
       if kind == 's' then
@@ -125,10 +126,12 @@ for i = 2, m + 1 do
           inc = run and '*' or s.inc
         end
       end
-      settle(sub(KEYS[i], plen + 1), i, kind, keep, false, 0, 0, hold.rank, a, b, inc, actual)
+      settle(sub(KEYS[i], plen + 1), i, kind, keep, false, '0', '0', fmt('%.0f', hold.rank), a, b, inc, actual)
     end
   end
 end
+-- Nothing is written yet.
+if #missing > 0 then return { 4, now, unpack(missing) } end
 if outcome == -1 then outcome = rank > hold.rank and 3 or (rank == hold.rank and 0 or 1) end
 if rank > hold.rank or outcome == 3 then
   hold.rank = max(hold.rank, rank)

@@ -39,27 +39,31 @@ if not v[1] then
 end
 local hold = readHold(v[1])
 if not hold.isOpen or hold.expires > now then return { 0, now } end
-demand(hold)
-if #missing > 0 then return { 4, now, unpack(missing) } end
 local run = runOfHold(hold)
 local lines, charged = {}, {}
 for name, kind, keep, held, reserved, was, by, a, b, inc in string.gmatch(hold.lines, LINE) do
   local i, isHeld = index[name], held == 'h'
-  reserved, was, by, a, b = tonumber(reserved), tonumber(was), tonumber(by), tonumber(a), tonumber(b)
-  if by == -1 or by == 0.5 then
-    local to = was
-    if by == -1 then
-      by = 0
-      if kind == 's' or keep == 'r' then to = 0 end
+  if not i then
+    missing[#missing + 1] = name
+  else
+    if by == '-1' or by == '0.5' then
+      local to = was
+      if by == '-1' then
+        by = '0'
+        if kind == 's' or keep == 'r' then to = '0' end
+      end
+      local s = counterOf(hold, i, kind, a + 0, inc)
+      if s ~= nil and (to ~= was or isHeld) then
+        move(s, isHeld, false, reserved + 0, was + 0, to + 0, a + 0, b + 0, hold.minted)
+      end
+      was, isHeld = to, false
     end
-    local s = counterOf(hold, i, kind, a, inc)
-    if s ~= nil and (to ~= was or isHeld) then move(s, isHeld, false, reserved, was, to, a, b, hold.minted) end
-    was, isHeld = to, false
+    lines[#lines + 1] = lineOf(name, kind, keep, isHeld, reserved, was, by, a, b, inc)
+    local c = #charged
+    charged[c + 1], charged[c + 2] = i, was + 0
   end
-  lines[#lines + 1] = lineOf(name, kind, keep, isHeld, reserved, was, by, a, b, inc)
-  local c = #charged
-  charged[c + 1], charged[c + 2] = i, was
 end
+if #missing > 0 then return { 4, now, unpack(missing) } end
 hold.rank = max(hold.rank, 0)
 hold.isOpen = false
 redis.call('ZREM', KEYS[last], ARGV[3])
