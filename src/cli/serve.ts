@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { ended } from '../app/ending.ts';
+import { Ending } from '../app/ending.ts';
 import { startApp } from '../app.ts';
 import { loadBundle } from '../policy/bundle.ts';
 import { endpointText } from '../policy/endpoint.ts';
@@ -32,6 +32,7 @@ async function serve(dir: string, takesOver: boolean): Promise<void> {
     throw hasProblems(dir);
   }
   const log = createLog({ level: settings.log });
+  const ending = new Ending(log);
   for (const warning of warnings) log.warn({ code: 'bundle_warning' }, formatProblem(warning));
   for (const text of unserved) log.warn({ code: 'not_served_yet' }, text);
   for (const pepper of policy === undefined ? [] : peppersMissing(policy, settings)) {
@@ -55,7 +56,7 @@ async function serve(dir: string, takesOver: boolean): Promise<void> {
     },
     'serving',
   );
-  await ended(app, { log, drainMs: settings.drainMs });
+  await ending.of(app, { drainMs: settings.drainMs });
 }
 
 /** Versions that keys were digested under and tollgate.yaml does not name: whoever holds such a key is nobody. */

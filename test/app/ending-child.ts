@@ -1,6 +1,6 @@
 /** A process that ends as its argument says; `ending.test.ts` runs it. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ended } from '../../src/app/ending.ts';
+import { Ending } from '../../src/app/ending.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 const how = process.argv[2];
@@ -23,8 +23,11 @@ const app = {
     if (how === 'unwritten') throw new Error('the disk is full');
   },
 };
-const over = ended(app, { log: createLog(), drainMs: how === 'hangs' ? -8_900 : 3_000 });
+const ending = new Ending(createLog());
 say('ready');
+// Told to end while it still starts.
+if (how === 'early') await sleep(300);
+const over = ending.of(app, { drainMs: how === 'hangs' ? -8_900 : 3_000 });
 if (how === 'throws' || how === 'stuck' || how === 'unwritten') {
   setTimeout(() => {
     throw new Error('uncaught');

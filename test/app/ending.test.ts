@@ -31,6 +31,14 @@ const ROWS: readonly Row[] = [
     told: 'stopped',
   },
   {
+    what: 'SIGTERM while it starts',
+    how: 'early',
+    signals: ['SIGTERM'],
+    code: 0,
+    said: ['stop 3000', 'over'],
+    told: 'stopped',
+  },
+  {
     what: 'a second signal: flush and end',
     how: 'slow',
     signals: ['SIGTERM', 'SIGTERM'],
