@@ -8,7 +8,7 @@ import { presentedCredential } from './credential.ts';
 import { digestMatches } from './digest.ts';
 import type { Peppers } from './peppers.ts';
 import { type HeaderView, type IdentityRefusal, isRefusal, type Principal } from './principal.ts';
-import type { ProvedToken, TokenProver } from './token-prover.ts';
+import type { ProvedToken, RefusedToken, TokenProver } from './token-prover.ts';
 import { VerdictCache } from './verdict-cache.ts';
 
 /** Binds a request's credential to whom it was given to. */
@@ -39,6 +39,7 @@ export class CredentialIdentifier implements Identifier {
   readonly #cache = new VerdictCache();
   #policy: Policy | undefined;
   #proving: Peppers['byVersion'] | undefined;
+  #keysVersion = 0;
 
   constructor(peppers: Peppers, tokens?: TokenProver) {
     this.#peppers = peppers;
@@ -52,6 +53,11 @@ export class CredentialIdentifier implements Identifier {
       this.#cache.clear();
       this.#policy = policy;
       this.#proving = this.#peppers.byVersion;
+    }
+    const keysVersion = this.#tokens?.keysVersion ?? 0;
+    if (this.#keysVersion !== keysVersion) {
+      this.#cache.forgetRefusals();
+      this.#keysVersion = keysVersion;
     }
     // Over the exact bytes, so that no two spellings share an entry; token68 is ASCII.
     const exact = hash('sha256', presented.token, 'base64');
@@ -68,18 +74,27 @@ export class CredentialIdentifier implements Identifier {
     return found;
   }
 
-  /** Refusals of tokens are not remembered: the next fetch of a key set may make one good. */
   #identifyToken(text: string, asked: AskedToken): Awaitable<Principal | IdentityRefusal> {
     if (this.#tokens === undefined) return refuse('credential_unsupported', 'tokens are not served here');
     const proved = this.#tokens.prove(text, asked.policy, asked.nowMs);
     return proved instanceof Promise ? proved.then((late) => this.#keep(late, asked)) : this.#keep(proved, asked);
   }
 
-  /** What was proved against a policy that is gone by now is remembered for nobody. */
-  #keep(proved: ProvedToken | IdentityRefusal, { exact, policy, nowMs }: AskedToken): Principal | IdentityRefusal {
-    if ('reason' in proved) return proved;
+  /**
+   * What was proved against a policy that is gone by now is remembered for nobody. A refusal is kept only where the same
+   * keys would refuse the same bytes again, so that a client that repeats a bad token costs no signature each time.
+   */
+  #keep(proved: ProvedToken | RefusedToken, { exact, policy, nowMs }: AskedToken): Principal | IdentityRefusal {
+    const isCurrent = this.#policy === policy;
+    if ('reason' in proved) {
+      const { reason, detail, keysVersion } = proved;
+      const refusal = { reason, detail };
+      const isLasting = keysVersion !== undefined && keysVersion === this.#tokens?.keysVersion;
+      if (isCurrent && isLasting) this.#cache.putRefusal(exact, refusal, { nowMs, untilMs: Number.POSITIVE_INFINITY });
+      return refusal;
+    }
     const { principal, untilMs } = proved;
-    if (this.#policy === policy) this.#cache.putPrincipal(exact, principal, { nowMs, untilMs });
+    if (isCurrent) this.#cache.putPrincipal(exact, principal, { nowMs, untilMs });
     return principal;
   }
 }

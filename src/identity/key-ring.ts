@@ -35,10 +35,12 @@ class KeyRing {
   #askedAtMs = Number.NEGATIVE_INFINITY;
   #gotAtMs = Number.NEGATIVE_INFINITY;
   #asking: Promise<void> | undefined;
+  readonly #onSet: () => void;
 
-  constructor(issuer: Issuer, ports: KeyRingPorts) {
+  constructor(issuer: Issuer, ports: KeyRingPorts, onSet: () => void) {
     this.#issuer = issuer;
     this.#ports = ports;
+    this.#onSet = onSet;
   }
 
   /** Waits for a fetch only where the key is not there, and at most for one. */
@@ -72,6 +74,7 @@ class KeyRing {
       const read = await readKeySet(await this.#ports.fetch(keys), algorithms);
       if (read === undefined) throw new KeyFetchFailure('no key set with a usable key');
       this.#set = read.set;
+      this.#onSet();
       this.#gotAtMs = this.#ports.clock.monotonicMs();
       if (read.dropped.length > 0) {
         this.#ports.onFault?.('dropped', { issuer: name, detail: read.dropped.join(', ') });
@@ -87,9 +90,15 @@ class KeyRing {
 export class KeyRings {
   readonly #ports: KeyRingPorts;
   #rings: ReadonlyMap<string, KeyRing> = new Map();
+  #version = 0;
 
   constructor(ports: KeyRingPorts) {
     this.#ports = ports;
+  }
+
+  /** Another one as soon as any issuer's keys were fetched anew. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Takes the issuers of `policy` for those that there are. */
@@ -107,7 +116,7 @@ export class KeyRings {
   #ringsOf(policy: Policy): ReadonlyMap<string, KeyRing> {
     const rings = new Map<string, KeyRing>();
     for (const issuer of [...policy.issuers.values()].flat()) {
-      rings.set(idOf(issuer), this.#rings.get(idOf(issuer)) ?? new KeyRing(issuer, this.#ports));
+      rings.set(idOf(issuer), this.#rings.get(idOf(issuer)) ?? new KeyRing(issuer, this.#ports, () => this.#version++));
     }
     return rings;
   }

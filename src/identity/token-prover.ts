@@ -15,6 +15,15 @@ export interface ProvedToken {
   readonly untilMs: number;
 }
 
+/** Why a token is refused. */
+export interface RefusedToken extends IdentityRefusal {
+  /**
+   * Version of the key sets under which its exact bytes are refused again; undefined: it may be good the next time, or
+   * saying so cost little.
+   */
+  readonly keysVersion?: number | undefined;
+}
+
 /** Proves tokens (JWT) of the policy's issuers. */
 export class TokenProver {
   readonly #rings: KeyRings;
@@ -22,6 +31,11 @@ export class TokenProver {
 
   constructor(ports: KeyRingPorts) {
     this.#rings = new KeyRings(ports);
+  }
+
+  /** Another one as soon as keys were fetched anew, with which a refused token may be good. */
+  get keysVersion(): number {
+    return this.#rings.version;
   }
 
   /** Fetches the key sets of `policy` before the first token asks for them, be it in force yet or not. Never rejects. */
@@ -33,7 +47,7 @@ export class TokenProver {
    * Proves `text`, which is three segments of base64url. What is wrong on its face is answered at once. A refusal of kind
    * `unavailable` means that nothing can be said of the token now. Never throws, never rejects.
    */
-  prove(text: string, policy: Policy, nowMs: number): Awaitable<ProvedToken | IdentityRefusal> {
+  prove(text: string, policy: Policy, nowMs: number): Awaitable<ProvedToken | RefusedToken> {
     this.#adopt(policy);
     const token = readToken(text);
     if ('reason' in token) return token;
@@ -47,16 +61,18 @@ export class TokenProver {
     this.#policy = policy;
   }
 
-  async #verified(token: UnverifiedToken, issuer: Issuer, nowMs: number): Promise<ProvedToken | IdentityRefusal> {
+  async #verified(token: UnverifiedToken, issuer: Issuer, nowMs: number): Promise<ProvedToken | RefusedToken> {
     const algorithm = issuer.algorithms.find((name) => name === token.algorithm);
     if (algorithm === undefined) return refuse('credential_algorithm', issuer, 'the algorithm is not of its list');
+    // From before the look-up, so that no verdict of an older key passes for one of these sets.
+    const keysVersion = this.keysVersion;
     const key = await this.#rings.key(issuer, token.kid, algorithm);
     if (key === 'unavailable') return refuse('keys_unavailable', issuer, 'its key set was never had');
     if (key === 'unknown') return refuse('credential_signature', issuer, 'it has no key for this `kid` and algorithm');
     const proved = await verifyToken(token.text, { issuer, algorithm, key }, nowMs);
-    if ('reason' in proved) return proved;
+    if ('reason' in proved) return proved.reason === 'credential_not_yet_valid' ? proved : { ...proved, keysVersion };
     const principal = principalOf(issuer, proved.claims);
-    return 'reason' in principal ? principal : { principal, untilMs: proved.untilMs };
+    return 'reason' in principal ? { ...principal, keysVersion } : { principal, untilMs: proved.untilMs };
   }
 }
 

@@ -46,6 +46,11 @@ export class VerdictCache {
 
   clear(): void {
     this.#principals.clear();
+    this.forgetRefusals();
+  }
+
+  /** What was refused may be good now. */
+  forgetRefusals(): void {
     this.#refusals.clear();
   }
 
