@@ -13,7 +13,7 @@ export interface RedisListener {
   onFailure?(error: RedisError): void;
 }
 
-/** Commands that a link to one node sends itself while it ends, ms. */
+/** How long links may take to end, ms. */
 const END_WITHIN_MS = 1000;
 
 /**
@@ -69,6 +69,12 @@ export class RedisConnection {
   async close(): Promise<void> {
     const client = this.#client;
     if (client.status === 'end') return;
+    if (client.status === 'reconnecting') {
+      // Between two attempts there is no link whose end could be waited for.
+      client.disconnect();
+      this.#setReady(false);
+      return;
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, END_WITHIN_MS);
     client.once('end', resolve);
