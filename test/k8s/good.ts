@@ -1,7 +1,7 @@
 /** The smallest set of objects that no rule has anything against, and a way to spoil one thing of it. */
 import assert from 'node:assert/strict';
-import type { JsonMap } from '../../tools/k8s/derive.ts';
 import type { Manifest } from '../../tools/k8s/objects.ts';
+import type { JsonMap } from '../../tools/k8s/sample.ts';
 
 /** Begins of paths that are written often. */
 const SHORT: Readonly<Record<string, string>> = {

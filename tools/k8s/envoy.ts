@@ -51,7 +51,7 @@ async function istioFaults(check: EnvoyCheck, filters: readonly Manifest[]): Pro
   const at = filters.map(nameOf).join(', ');
   if (check.meshConfig === undefined) return [fault(at, 'there is no meshconfig.yaml beside the kustomization')];
   try {
-    const bootstrap = istioGateway({ sample: check.sample, meshConfig: check.meshConfig, filters });
+    const bootstrap = istioGateway({ sample: check.sample, meshConfig: check.meshConfig, objects: check.objects });
     await mkdir(check.dir, { recursive: true });
     const path = join(check.dir, 'istio.yaml');
     await writeFile(path, stringify(bootstrap, { lineWidth: 0 }));

@@ -5,8 +5,9 @@
  * networking/v1alpha3/envoy_filter.proto (operations).
  */
 import { parse } from 'yaml';
-import { AUTHZ, type Json, type JsonMap, managerOf } from './derive.ts';
+import { AUTHZ, ROUTER } from './envoy-filters.ts';
 import type { Manifest } from './objects.ts';
+import { type Json, type JsonMap, managerOf } from './sample.ts';
 
 export interface MeshConfig {
   readonly extensionProviders: readonly {
@@ -51,16 +52,15 @@ interface Patch {
 export interface Lift {
   readonly sample: string;
   readonly meshConfig: MeshConfig;
-  readonly filters: readonly Manifest[];
+  /** EnvoyFilters, and a Telemetry if the log is its. */
+  readonly objects: readonly Manifest[];
 }
-
-const ROUTER = 'envoy.filters.http.router';
 
 /**
  * A bootstrap: the sample's listener, routes and clusters, with the connection manager that Istio would have. Throws for a
  * patch that would find nothing, which Istio leaves out silently.
  */
-export function istioGateway({ sample, meshConfig, filters }: Lift): JsonMap {
+export function istioGateway({ sample, meshConfig, objects }: Lift): JsonMap {
   const root = parse(sample) as JsonMap;
   const manager = managerOf(root);
   const { check, accessLog } = providersOf(meshConfig);
@@ -73,10 +73,11 @@ export function istioGateway({ sample, meshConfig, filters }: Lift): JsonMap {
     '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
     stat_prefix: 'gateway',
     codec_type: 'AUTO',
-    access_log: [accessLog.log],
+    access_log: objects.some(({ kind }) => kind === 'Telemetry') ? [accessLog.log] : [],
     http_filters: [check.filter, routerOfIstio()] as unknown as Json,
     route_config: routeConfig,
   });
+  const filters = objects.filter(({ kind }) => kind === 'EnvoyFilter');
   for (const { configPatches } of filters.map(({ spec }) => spec as unknown as { configPatches: readonly Patch[] })) {
     for (const patch of configPatches) apply(manager, patch);
   }

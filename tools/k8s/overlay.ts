@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { bundleFaults } from './bundle.ts';
-import { readSample } from './derive.ts';
 import { envoyFaults } from './envoy.ts';
 import type { Fault } from './faults.ts';
 import type { Kustomize } from './find.ts';
 import type { MeshConfig } from './istio.ts';
 import { type Manifest, parseManifests, render } from './objects.ts';
 import { ruleFaults } from './rules.ts';
+import { readSample } from './sample.ts';
 import { meshConfigFaults, schemaFaults } from './schemas.ts';
 
 export const OVERLAYS = ['sidecar', 'daemonset', 'istio'] as const;
