@@ -15,9 +15,14 @@ interface Part {
 
 const PARTS: Readonly<Record<string, Part>> = {
   doors: {
-    says: 'a million bodies, 100 000 paths, a million hostile requests',
-    files: ['test/doors/differential.test.ts', 'test/doors/hostile-mix.test.ts', 'test/e2e/doors.test.ts'],
-    env: { DOORS_BODIES: '1000000', DOORS_PATHS: '100000', DOORS_REQUESTS: '1000000' },
+    says: 'a million bodies, 100 000 paths',
+    files: ['test/doors/differential.test.ts', 'test/e2e/doors.test.ts'],
+    env: { DOORS_BODIES: '1000000', DOORS_PATHS: '100000' },
+  },
+  hostile: {
+    says: 'a million hostile requests, and what a good caller beside them feels; under four minutes',
+    files: ['test/doors/hostile-mix.test.ts'],
+    env: { DOORS_REQUESTS: '1000000' },
   },
   restarts: {
     says: '20 restarts at 500 calls a second',

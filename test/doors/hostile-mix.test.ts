@@ -1,7 +1,7 @@
 /**
  * Requests of strangers, guessers and abusers by the thousand: memory stays bounded, a good caller beside them is served.
  * Tollgate, they and the good caller are a process each. Counts are asserted; times are told, with their bar where a
- * million was sent (`npm run test:soak -- hostile-mix`).
+ * million was sent (`npm run test:soak -- hostile`).
  */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
