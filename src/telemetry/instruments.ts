@@ -1,16 +1,17 @@
 /** What the app tells of, in plain values; what others read of it: Prometheus text, OTLP. Nothing here ever throws into a decision. */
 import { SpanKind } from '@opentelemetry/api';
-import { detectResources, envDetector, type Resource, resourceFromAttributes } from '@opentelemetry/resources';
+import type { Resource } from '@opentelemetry/resources';
 import type { Clock } from '../core/clock.ts';
 import { EventWindows } from './event-windows.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 import type { EventSink } from './log.ts';
 import { decisionAttributes, logAttributes, operationOf, recordOf, usageAttributes } from './log-records.ts';
 import { Metrics, type Reading } from './metrics.ts';
-import { ATTRIBUTE, CHECK_FAULTS, EVENT, type MetricKey, NONE, SERVICE, SIGNALS, SPAN } from './names.ts';
+import { ATTRIBUTE, CHECK_FAULTS, EVENT, type MetricKey, NONE, SPAN } from './names.ts';
 import { Otlp, type OtlpOptions } from './otlp.ts';
 import { prometheusText } from './prometheus.ts';
 import type { Counter, Family, Histogram } from './registry.ts';
+import { resourceOf } from './resource.ts';
 import type { DecisionSeen, LimitSeen, PolicyNames, UsageSeen } from './seen.ts';
 import { type Place, stepEvents, Tracing, Watch } from './tracing.ts';
 import { UsageMetrics } from './usage-metrics.ts';
@@ -288,28 +289,7 @@ export class Instruments {
     metrics.observe('telemetrySeries', () => [[[], metrics.series]]);
     metrics.observe('telemetryOverflows', () => [[[], metrics.overflows]]);
     metrics.observe('telemetryFaults', () => [[[], metrics.faults]]);
-    metrics.observe('telemetryItems', () => this.#itemPoints());
-    metrics.observe('telemetryQueue', () =>
-      Object.entries(this.#otlp?.sizes() ?? {}).map(([signal, size]) => [[signal], size] as const),
-    );
+    metrics.observe('telemetryItems', () => this.#otlp?.itemPoints() ?? []);
+    metrics.observe('telemetryQueue', () => this.#otlp?.queuePoints() ?? []);
   }
-
-  *#itemPoints(): Reading {
-    const counts = this.#otlp?.counts();
-    if (counts === undefined) return;
-    for (const signal of SIGNALS) {
-      for (const [outcome, count] of Object.entries(counts[signal])) yield [[signal, outcome], count];
-    }
-  }
-}
-
-/** What the operator says in OTEL_RESOURCE_ATTRIBUTES (pod, zone …) stands beside what we know. */
-function resourceOf({ version, instance }: InstrumentsOptions): Resource {
-  return detectResources({ detectors: [envDetector] }).merge(
-    resourceFromAttributes({
-      [ATTRIBUTE.serviceName]: SERVICE,
-      [ATTRIBUTE.serviceVersion]: version,
-      [ATTRIBUTE.serviceInstance]: instance,
-    }),
-  );
 }

@@ -1,10 +1,10 @@
 /** Events as OpenTelemetry's log records. */
 import { type Attributes, SeverityNumber } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import { inputTokens } from '../core/units.ts';
 import { hrTimeOf } from './metrics.ts';
 import { ATTRIBUTE, EVENT, type LogLevel, OPERATION, SCHEMA_URL, SERVICE } from './names.ts';
+import type { ReadableLogRecord } from './otlp.ts';
 import { redact, redactText } from './redact.ts';
 import type { DecisionSeen, UsageSeen } from './seen.ts';
 import { attributesOf, contextOf, type Place } from './tracing.ts';

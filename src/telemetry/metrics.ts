@@ -1,6 +1,7 @@
 /** All metrics of the process: what is counted as it happens, and what is asked when somebody reads. */
 import { type HrTime, ValueType } from '@opentelemetry/api';
 import { AggregationTemporality, DataPointType, type MetricData } from '@opentelemetry/sdk-metrics';
+import { METRIC_HELP } from './metric-help.ts';
 import { ATTRIBUTE, METRICS, type MetricKey, type MetricSpec } from './names.ts';
 import { Counter, Family, Histogram, type Point, SeriesBudget, type Vocabulary } from './registry.ts';
 
@@ -8,7 +9,7 @@ import { Counter, Family, Histogram, type Point, SeriesBudget, type Vocabulary }
 export type Reading = Iterable<readonly [labels: readonly string[], value: number]>;
 
 interface Observed {
-  readonly spec: MetricSpec;
+  readonly key: MetricKey;
   read(): Reading;
 }
 
@@ -26,7 +27,7 @@ export class Metrics {
   readonly #start: HrTime;
   readonly #vocabulary: Vocabulary;
   readonly #budget: SeriesBudget;
-  readonly #families: Family<Counter | Histogram>[] = [];
+  readonly #families: { readonly key: MetricKey; readonly family: Family<Counter | Histogram> }[] = [];
   readonly #observed: Observed[] = [];
   readonly #attributes = new WeakMap<Point<Counter | Histogram>, Attributes>();
   /** Readings that threw. */
@@ -44,7 +45,7 @@ export class Metrics {
       budget: this.#budget,
       vocabulary: this.#vocabulary,
     });
-    this.#families.push(family);
+    this.#families.push({ key, family });
     return family;
   }
 
@@ -52,7 +53,7 @@ export class Metrics {
     const spec: MetricSpec = METRICS[key];
     const make = () => new Histogram(spec.bounds ?? []);
     const family = new Family(spec, { make, budget: this.#budget, vocabulary: this.#vocabulary });
-    this.#families.push(family);
+    this.#families.push({ key, family });
     return family;
   }
 
@@ -60,7 +61,7 @@ export class Metrics {
   observe(key: MetricKey, read: () => Reading): void {
     const spec = METRICS[key];
     this.#budget.take(spec.pointsMax);
-    this.#observed.push({ spec, read });
+    this.#observed.push({ key, read });
   }
 
   /** Series in use or kept free for one metric. */
@@ -69,14 +70,14 @@ export class Metrics {
   }
 
   get overflows(): number {
-    return this.#families.reduce((sum, { overflowed }) => sum + overflowed, 0);
+    return this.#families.reduce((sum, { family }) => sum + family.overflowed, 0);
   }
 
   /** One metric after the other, so that a reader can let others run between them. Metrics without a point are left out. */
   *read(nowMs: number): Generator<MetricData> {
     const end = hrTimeOf(nowMs);
-    for (const family of this.#families) {
-      const data = this.#ofFamily(family, end);
+    for (const { key, family } of this.#families) {
+      const data = this.#ofFamily(family, key, end);
       if (data.dataPoints.length > 0) yield data;
     }
     for (const observed of this.#observed) {
@@ -85,13 +86,13 @@ export class Metrics {
     }
   }
 
-  #ofFamily(family: Family<Counter | Histogram>, endTime: HrTime): MetricData {
+  #ofFamily(family: Family<Counter | Histogram>, key: MetricKey, endTime: HrTime): MetricData {
     const points: { attributes: Attributes; cell: Counter | Histogram }[] = [];
     for (const point of family.points)
       points.push({ attributes: this.#attributesOf(family.spec, point), cell: point.cell });
     if (family.overflowed > 0) points.push({ attributes: { [ATTRIBUTE.overflow]: true }, cell: family.overflow });
     const startTime = this.#start;
-    const common = { descriptor: descriptorOf(family.spec), aggregationTemporality: AggregationTemporality.CUMULATIVE };
+    const common = { descriptor: descriptorOf(key), aggregationTemporality: AggregationTemporality.CUMULATIVE };
     if (family.spec.kind === 'histogram') {
       const dataPoints = points.map(({ attributes, cell }) => ({
         startTime,
@@ -110,7 +111,8 @@ export class Metrics {
     return { ...common, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints };
   }
 
-  #ofObserved({ spec, read }: Observed, endTime: HrTime): MetricData {
+  #ofObserved({ key, read }: Observed, endTime: HrTime): MetricData {
+    const spec = METRICS[key];
     const startTime = this.#start;
     const dataPoints: { startTime: HrTime; endTime: HrTime; attributes: Attributes; value: number }[] = [];
     try {
@@ -122,7 +124,7 @@ export class Metrics {
       // What cannot be measured is missing, never the rest.
       this.faults++;
     }
-    const common = { descriptor: descriptorOf(spec), aggregationTemporality: AggregationTemporality.CUMULATIVE };
+    const common = { descriptor: descriptorOf(key), aggregationTemporality: AggregationTemporality.CUMULATIVE };
     if (spec.kind === 'counter') return { ...common, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints };
     return { ...common, dataPointType: DataPointType.GAUGE, dataPoints };
   }
@@ -140,8 +142,9 @@ function attributesOf({ labels: names }: MetricSpec, labels: readonly string[]):
   return Object.fromEntries(names.map((name, index) => [name, labels[index] ?? '']));
 }
 
-function descriptorOf({ name, help, unit }: MetricSpec) {
-  return { name, description: help, unit, valueType: ValueType.DOUBLE };
+function descriptorOf(key: MetricKey) {
+  const { name, unit } = METRICS[key];
+  return { name, description: METRIC_HELP[key], unit, valueType: ValueType.DOUBLE };
 }
 
 function histogramOf({ bounds, counts, sum, count }: Histogram) {

@@ -7,14 +7,16 @@ import {
   ProtobufTraceSerializer,
 } from '@opentelemetry/otlp-transformer';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { MetricData, ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Clock } from '../core/clock.ts';
 import { Collector, type CollectorOptions } from './collector.ts';
-import { type ExportCounts, ExportQueue } from './export-queue.ts';
-import type { Metrics } from './metrics.ts';
-import { SCHEMA_URL, SERVICE, type Signal } from './names.ts';
+import { ExportQueue } from './export-queue.ts';
+import type { Metrics, Reading } from './metrics.ts';
+import { SCHEMA_URL, SERVICE, SIGNALS, type Signal } from './names.ts';
+
+/** A span that has ended, and a log record, as OpenTelemetry's serializers take them. */
+export type ReadableSpan = Parameters<typeof ProtobufTraceSerializer.serializeRequest>[0][number];
+export type ReadableLogRecord = Parameters<typeof ProtobufLogsSerializer.serializeRequest>[0][number];
 
 /** Data points in one post of metrics, in round numbers: some milliseconds of serializing. */
 const POINTS_MAX = 500;
@@ -72,12 +74,18 @@ export class Otlp {
     this.#logs.offer(record);
   }
 
-  counts(): Readonly<Record<Signal, ExportCounts>> {
-    return { traces: this.#spans.counts(), logs: this.#logs.counts(), metrics: { ...this.#exports } };
+  /** What became of spans, records and exports of metrics, by signal and outcome. */
+  *itemPoints(): Reading {
+    const counts = { traces: this.#spans.counts(), metrics: this.#exports, logs: this.#logs.counts() };
+    for (const signal of SIGNALS) {
+      for (const [outcome, count] of Object.entries(counts[signal])) yield [[signal, outcome], count];
+    }
   }
 
-  sizes(): Readonly<Record<'traces' | 'logs', number>> {
-    return { traces: this.#spans.size, logs: this.#logs.size };
+  /** What waits, by signal. */
+  *queuePoints(): Reading {
+    yield [['traces'], this.#spans.size];
+    yield [['logs'], this.#logs.size];
   }
 
   /** Sends what is left, and all metrics once more, for at most `withinMs`; gives up the rest. Never rejects. */

@@ -1,11 +1,11 @@
 /** Spans of the decisions that are traced. They are made when a decision is over, from a few notes taken on its way. */
 import { type Attributes, type HrTime, type SpanContext, type SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.ts';
 import { hrTimeOf } from './metrics.ts';
 import { ATTRIBUTE, SCHEMA_URL, SERVICE, type Step } from './names.ts';
+import type { ReadableSpan } from './otlp.ts';
 import { newSpanId, newTraceId, parseTraceparent, type TraceParent } from './trace-context.ts';
 
 /** Traced calls whose end is waited for, so that their usage joins their trace. */

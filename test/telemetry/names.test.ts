@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
-import { ATTRIBUTE, EVENT, METRICS, type MetricSpec, prometheusName } from '../../src/telemetry/names.ts';
+import { METRIC_HELP } from '../../src/telemetry/metric-help.ts';
+import {
+  ATTRIBUTE,
+  EVENT,
+  METRICS,
+  type MetricKey,
+  type MetricSpec,
+  prometheusName,
+} from '../../src/telemetry/names.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGE = readFileSync(join(ROOT, 'docs/telemetry.md'), 'utf8');
@@ -39,9 +47,9 @@ test('the page lists every metric with its name in Prometheus, its labels, and w
   const rows = PAGE.split('\n').filter(
     (line) => line.startsWith('| `tollgate_') || /^\| `(?:gen_ai|nodejs)_/.test(line),
   );
-  const expected = Object.values<MetricSpec>(METRICS).map((spec) => {
+  const expected = Object.entries<MetricSpec>(METRICS).map(([key, spec]) => {
     const labels = spec.labels.map((label) => `\`${label.replaceAll('.', '_')}\``).join(', ');
-    return `| \`${prometheusName(spec)}\` | ${spec.kind} | ${labels} | ${spec.help} |`;
+    return `| \`${prometheusName(spec)}\` | ${spec.kind} | ${labels} | ${METRIC_HELP[key as MetricKey]} |`;
   });
   assert.deepEqual(rows, expected);
 });
