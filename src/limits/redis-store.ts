@@ -32,6 +32,8 @@ export interface RedisLimitStoreOptions {
 
 /** Decisions of this process whose customer and run are remembered, so that most settlements take one round trip. */
 const OWN_MAX = 50_000;
+/** Customers that are looked at in one go, so that neither they nor others wait long for Redis. */
+const SWEEP_BATCH = 32;
 /** Times that a script may ask for keys: once for what a reservation remembers, once for a total's run, once for a race. */
 const TRIES_MAX = 4;
 
@@ -138,11 +140,14 @@ export class RedisLimitStore implements LimitStore {
    * them within a minute where it is called each second.
    */
   async expire(customer: string | undefined, max: number): Promise<readonly Expired[]> {
-    if (customer !== undefined) return this.#expireOf(customer, max);
+    const customers = customer === undefined ? await this.#sweep.next() : [customer];
     const expired: Expired[] = [];
-    for (const one of await this.#sweep.next()) {
-      if (expired.length >= max) break;
-      expired.push(...(await this.#expireOf(one, max - expired.length)));
+    for (let from = 0; from < customers.length && expired.length < max; from += SWEEP_BATCH) {
+      const prefixes = customers.slice(from, from + SWEEP_BATCH).map((one) => this.#keys.prefix(one));
+      const due = await Promise.all(prefixes.map((prefix) => this.#due(prefix, max)));
+      const ends = due.flatMap((parts, i) => parts.map((part) => ({ prefix: prefixes[i]!, part })));
+      const ended = await Promise.all(ends.slice(0, max - expired.length).map((end) => this.#end(end)));
+      for (const one of ended) if (one !== undefined) expired.push(one);
     }
     return expired;
   }
@@ -183,15 +188,13 @@ export class RedisLimitStore implements LimitStore {
     return reply[2] as number[];
   }
 
-  async #expireOf(customer: string, max: number): Promise<readonly Expired[]> {
-    const prefix = this.#keys.prefix(customer);
+  /** Ids of what is overdue, as parts of keys, soonest first. */
+  async #due(prefix: string, max: number): Promise<readonly string[]> {
     if (max <= 0) return [];
-    const due = (await this.#redis.run(DUE, [`${prefix}o`], [...this.#clock(), max])) as string[];
-    const ended = await Promise.all(due.map((part) => this.#end(prefix, part)));
-    return ended.filter((one) => one !== undefined);
+    return (await this.#redis.run(DUE, [`${prefix}${nameOf.open}`], [...this.#clock(), max])) as string[];
   }
 
-  async #end(prefix: string, part: string): Promise<Expired | undefined> {
+  async #end({ prefix, part }: { prefix: string; part: string }): Promise<Expired | undefined> {
     let keys: readonly string[] = [];
     const reply = await this.#run(EXPIRE, (more) => {
       keys = keysOf(prefix, `h:${part}`, more);
