@@ -5,6 +5,7 @@ import { TollgateError } from '../core/errors.ts';
 import { auditCommand } from './audit.ts';
 import { censusCommand } from './census.ts';
 import { checkCommand } from './check.ts';
+import { diffCommand } from './diff.ts';
 import { explainCommand } from './explain.ts';
 import { healthCommand } from './health.ts';
 import { keysCommand } from './keys.ts';
@@ -24,6 +25,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const commands = [
     serveCommand(),
     checkCommand(),
+    diffCommand(),
     keysCommand(),
     reportCommand(),
     explainCommand(),
