@@ -1,7 +1,7 @@
 /** Redis servers for tests and benches: without persistence, each in a directory of its own, on 127.0.0.1. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,12 +26,17 @@ export interface RedisServer {
 
 /** Starts one that answers. `args`: as on its command line, after ours. `port`: of one that is started again. */
 export async function startRedis(
-  options: { readonly args?: readonly string[]; readonly port?: number } = {},
+  options: { readonly args?: readonly string[]; readonly port?: number; readonly isSentinel?: boolean } = {},
 ): Promise<RedisServer> {
   const port = options.port ?? (await freePort());
   const dir = await mkdtemp(join(tmpdir(), 'tg-redis-'));
-  const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no'];
-  const child = spawn(BINARY, [...own, ...(options.args ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const own = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir];
+  // A Sentinel writes what it knows into its file; a server of ours writes nothing.
+  const file = join(dir, 'sentinel.conf');
+  if (options.isSentinel === true) await writeFile(file, '');
+  const kind = options.isSentinel === true ? [file, '--sentinel'] : ['--save', '', '--appendonly', 'no'];
+  const all = options.isSentinel === true ? [...kind, ...own] : [...own, ...kind];
+  const child = spawn(BINARY, [...all, ...(options.args ?? [])], { stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   let text = '';
