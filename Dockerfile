@@ -1,7 +1,8 @@
 # The published service alone: compiled, without tests, tools and development packages, as a user without rights.
 #   docker build -t tollgate .
 #   docker run -v ./bundle:/etc/tollgate:ro -v tollgate:/var/lib/tollgate tollgate
-# No HEALTHCHECK: the orchestrator asks the gRPC health service, which tells "starting" from "broken".
+# It runs no shell, and writes below /var/lib/tollgate only (SQLite also to /tmp): the root may be read-only.
+# No HEALTHCHECK: the orchestrator asks, by gRPC health or `node /app/dist/cli/health.js`, and tells "starting" from "broken".
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
@@ -26,5 +27,6 @@ COPY --from=build --chown=65532:65532 /src/data /var/lib/tollgate
 USER 65532:65532
 # Checks and access log, where the settings keep their ports. Both are loopback unless the settings say otherwise by name.
 EXPOSE 18080 18081
-ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+# Without the signal that would open a debugger's port.
+ENTRYPOINT ["node", "--disable-sigusr1", "/app/dist/cli/main.js"]
 CMD ["serve", "--config", "/etc/tollgate"]
