@@ -35,7 +35,7 @@ export function createCommand(): Command {
     .option('--env <name>', 'environment; default: that of access.yaml')
     .addHelpText(
       'after',
-      '\nThe key is the only line on stdout; what is said about it goes to stderr. `tollgate serve` knows it once it is started again.\n\nExample:\n  tollgate keys create --config ./bundle --account acme/search --class interactive --kind service --owner search@acme.example --expires 90d',
+      '\nThe key is the only line on stdout; what is said about it goes to stderr. A `tollgate serve` of this directory knows it within 6 s.\n\nExample:\n  tollgate keys create --config ./bundle --account acme/search --class interactive --kind service --owner search@acme.example --expires 90d',
     )
     .action(create);
 }
@@ -61,7 +61,7 @@ async function create(options: CreateOptions): Promise<void> {
       ? ''
       : `it is for environment ${minted.environment} and refused in ${policy.environment}, this bundle's own\n`;
   process.stderr.write(
-    `key ${minted.id} for ${options.account}, valid to the end of ${minted.expires} (UTC), is in ${minted.file}; it is shown this once, and let in once \`tollgate serve\` is started again\n${elsewhere}`,
+    `key ${minted.id} for ${options.account}, valid to the end of ${minted.expires} (UTC), is in ${minted.file}; it is shown this once, and let in within 6 s where \`tollgate serve\` reads this directory\n${elsewhere}`,
   );
 }
 

@@ -9,7 +9,7 @@ import { loadSettings } from '../policy/bundle.ts';
 /** `tollgate keys revoke ID`: marks the entry, which stays, so that its id means one key for good. */
 export function revokeCommand(): Command {
   return new Command('revoke')
-    .description('mark a key as revoked; `tollgate serve` refuses it once it is started again')
+    .description('mark a key as revoked; `tollgate serve` refuses it within 6 s')
     .argument('<id>', 'public id, the third part of tg_<environment>_<id>_…')
     .requiredOption('--config <dir>', 'directory of the policy bundle')
     .addHelpText(
@@ -37,7 +37,7 @@ async function revoke(id: string, { config }: { config: string }): Promise<void>
   process.stderr.write(
     outcome === 'already'
       ? `key ${id} was revoked before\n`
-      : `key ${id} is revoked; start \`tollgate serve\` again to enforce it\n`,
+      : `key ${id} is revoked; a \`tollgate serve\` that reads this directory refuses it within 6 s\n`,
   );
 }
 

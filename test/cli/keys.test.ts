@@ -67,7 +67,7 @@ test('1 from an empty bundle to a key that is let in, listed, revoked and refuse
   assert.match(
     made.stderr,
     new RegExp(
-      `^key ${id} for acme/search, valid to the end of .* it is shown this once, and let in once .tollgate serve. is started again\n$`,
+      `^key ${id} for acme/search, valid to the end of .* it is shown this once, and let in within 6 s where .tollgate serve. reads this directory\n$`,
     ),
   );
   const file = readFileSync(join(dir, 'keys/acme.yaml'), 'utf8');
