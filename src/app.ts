@@ -6,7 +6,9 @@ import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
 import { watchLoad } from './app/load.ts';
+import { startObserving } from './app/observing.ts';
 import { type FirstBundle, PolicyInForce } from './app/policy-in-force.ts';
+import { PolicyNews } from './app/policy-news.ts';
 import { PriceShelf } from './app/price-shelf.ts';
 import { recover } from './app/recovery.ts';
 import { openSecrets } from './app/secrets.ts';
@@ -42,6 +44,8 @@ export interface AppOptions {
   readonly first: FirstBundle;
   readonly settings: Settings;
   readonly log: Logger;
+  /** A bundle that decides beside it and never answers. */
+  readonly observe?: FirstBundle | undefined;
   /** Waits for the ledger of a process that is about to end, in place of failing. Default false. */
   readonly takesOver?: boolean;
 }
@@ -118,11 +122,10 @@ export async function startApp(options: AppOptions): Promise<App> {
       first,
       settings,
       clock,
-      log,
+      news: new PolicyNews(log, { audit }),
       prices,
       keepPrices: (version, tables) => ledger.keepPrices(version, tables),
       prepare: (policy) => tokens.prepare(policy),
-      audit,
       reloadable: {
         log: ({ log: level }) => {
           log.level = level;
@@ -174,6 +177,19 @@ export async function startApp(options: AppOptions): Promise<App> {
         events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
       expiryGraceMs: settings.expiryGraceMs,
     });
+    const observing =
+      options.observe &&
+      startObserving({
+        first: options.observe,
+        settings,
+        clock,
+        log,
+        peppers: secrets.peppers,
+        recovered,
+        prices: (version) => prices.get(version),
+        differ: (difference) => ledger.differ(difference),
+      });
+    const decide = telemetry.watched((call, steps) => load.during(() => decider.decide(call, steps)));
     // Before the listeners of Envoy: a probe is told what it waits for.
     admin = await startAdmin({
       dir: first.dir,
@@ -192,7 +208,8 @@ export async function startApp(options: AppOptions): Promise<App> {
     const [check, accessLog] = await listenAll({
       policy,
       settings,
-      decide: telemetry.watched((call, steps) => load.during(() => decider.decide(call, steps))),
+      decide: observing?.watched(decide) ?? decide,
+      observer: observing?.observer,
       checkFault: (fault) => telemetry.checkFault(fault),
       meter,
       ledger,
@@ -204,9 +221,10 @@ export async function startApp(options: AppOptions): Promise<App> {
     });
     telemetry.show({ store, meter, ledger, load, settings });
     const unwatch = secrets.watch();
-    const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger));
+    const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger, observing?.observer));
     const sweeper = setInterval(() => {
       void sweep(meter, clock, events);
+      if (observing !== undefined) void sweep(observing.observer, clock, events);
       tellAnomalies();
     }, SWEEP_MS);
     // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
@@ -214,7 +232,9 @@ export async function startApp(options: AppOptions): Promise<App> {
     inForce.watch();
     lifecycle.enter('serving');
     audit.tell('serve_start', first.version);
-    const closeLedger = once(() => ledger.close());
+    const closeLedger = once(async () => {
+      await Promise.all([observing?.close(), ledger.close()]);
+    });
     const stopping = {
       lifecycle,
       check,

@@ -16,6 +16,7 @@ import type { Settings } from '../policy/settings.ts';
 import { BODY_BYTES_MAX } from '../policy/traffic.ts';
 import type { EventLog } from '../telemetry/log.ts';
 import type { Lifecycle } from './lifecycle.ts';
+import type { Observer } from './observer.ts';
 import type { Doors } from './secrets.ts';
 
 /** Beside Envoy's `max_request_bytes`: headers and metadata of a Check. */
@@ -32,6 +33,8 @@ export interface Parts {
   /** Told of each Check that did not end as decided. */
   checkFault(fault: CheckFault): void;
   readonly meter: Meter;
+  /** Undefined: no bundle is observed. */
+  readonly observer: Observer | undefined;
   readonly ledger: SqliteLedger;
   readonly health: Health;
   readonly lifecycle: Lifecycle;
@@ -41,7 +44,7 @@ export interface Parts {
 
 /** Check and access log on servers of their own, so that a flood of log entries never fills the window of decisions. */
 export async function listenAll(parts: Parts): Promise<readonly [check: Listener, accessLog: Listener]> {
-  const { policy, settings, doors, decide, meter, ledger, health, lifecycle, events, clock } = parts;
+  const { policy, settings, doors, decide, meter, observer, ledger, health, lifecycle, events, clock } = parts;
   const check = serveCheck({
     decide,
     withdraw: (hold) => void meter.withdraw(hold),
@@ -57,7 +60,11 @@ export async function listenAll(parts: Parts): Promise<readonly [check: Listener
     },
   });
   const accessLog = serveAccessLog({
-    take: (entries) => meter.takeAll(entries),
+    take: (entries) => {
+      // Its counters are its own, and nobody waits for them.
+      void observer?.take(entries);
+      return meter.takeAll(entries);
+    },
     onFault: (fault, cause) => events.write('warn', `access_log_${fault}`, { cause }),
   });
   const first = await listen({

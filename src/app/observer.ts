@@ -35,7 +35,7 @@ export interface ObserverPorts {
   readonly identifier: Identifier;
   readonly clock: Clock;
   readonly settings: Pick<Settings, 'countersMax' | 'settleWithinMs' | 'expiryGraceMs'>;
-  /** Prices of versions that the ledger has kept. */
+  /** Of the observed bundle, and those that open calls of before were reserved by. */
   prices(version: string): PriceTables | undefined;
   differ(difference: Difference): void;
 }
@@ -71,10 +71,7 @@ export class Observer {
       store: this.#store,
       ledger: noLedger(NOBODY),
       clock,
-      prices: (version) => {
-        const policy = ports.policy();
-        return version === policy?.priceVersion ? policy.prices : ports.prices(version);
-      },
+      prices: (version) => ports.prices(version),
       policy: () => ports.policy(),
       settings,
     });

@@ -1,7 +1,5 @@
 /** The policy that decides: taken from its directory when that changes, kept when what is there is no good. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
-import type { Audit } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
@@ -10,7 +8,7 @@ import type { JudgedBundle, Seen } from '../policy/reload-wire.ts';
 import type { Settings } from '../policy/settings.ts';
 import { DirectoryWatch } from '../policy/watch-directory.ts';
 import { fingerprintOf } from '../policy/watch-fingerprint.ts';
-import { type PolicyFault, PolicyNews } from './policy-news.ts';
+import type { PolicyFault, PolicyNews } from './policy-news.ts';
 import type { PriceShelf } from './price-shelf.ts';
 import { changedSettings } from './settings-change.ts';
 
@@ -52,9 +50,10 @@ export interface FirstBundle {
 
 export interface PolicyInForceOptions {
   readonly first: FirstBundle;
-  readonly settings: Settings;
+  /** Those in force; undefined: the tollgate.yaml beside the bundle is nobody's. */
+  readonly settings: Settings | undefined;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly news: PolicyNews;
   readonly prices: PriceShelf;
   /** Keeps price tables for good. */
   keepPrices(version: string, tables: unknown): Promise<void>;
@@ -62,7 +61,6 @@ export interface PolicyInForceOptions {
   prepare(policy: Policy): Promise<void>;
   /** Settings that may change while the process runs, each with what to do then; the others need a restart. */
   readonly reloadable?: Partial<Record<keyof Settings, (settings: Settings) => void>>;
-  readonly audit?: Audit;
   onLoaded?(version: string): void;
   onRefused?(problems: readonly string[]): void;
   readonly loader?: LoaderOptions;
@@ -88,7 +86,7 @@ export class PolicyInForce {
   #seen: Seen | undefined;
   #judgedAtMs: number;
   #marked: readonly string[] = [];
-  #settings: Settings;
+  #settings: Settings | undefined;
   #settingsTold = '';
   #running: Promise<ReloadOutcome> | undefined;
   #next: Promise<ReloadOutcome> | undefined;
@@ -98,7 +96,7 @@ export class PolicyInForce {
     const { first, clock, settings, loader } = options;
     this.#options = options;
     this.#loader = new BundleLoader(loader);
-    this.#news = new PolicyNews(options.log, options.audit);
+    this.#news = options.news;
     this.#policy = first.policy;
     this.#print = first.print;
     this.#settings = settings;
@@ -211,7 +209,7 @@ export class PolicyInForce {
   ): Promise<ReloadOutcome> {
     const { policy, settings, version, warnings, unserved } = judged;
     const problems = judged.problems.map(formatProblem);
-    if (settings !== undefined) this.#adopt(settings);
+    if (settings !== undefined && this.#settings !== undefined) this.#adopt(this.#settings, settings);
     if (policy === undefined) return this.#refused(version, { problems, outcome: 'refused' });
     const isNew = policy.version !== this.#policy?.version;
     if (isNew) {
@@ -275,13 +273,13 @@ export class PolicyInForce {
   }
 
   /** Does what can be done while the process runs, and says what cannot, once. */
-  #adopt(settings: Settings): void {
+  #adopt(before: Settings, settings: Settings): void {
     const { reloadable = {} } = this.#options;
-    const changed = changedSettings(this.#settings, settings);
+    const changed = changedSettings(before, settings);
     const vain = changed.filter((key) => reloadable[key] === undefined);
     for (const key of changed) reloadable[key]?.(settings);
     const live = changed.filter((key) => !vain.includes(key));
-    this.#settings = { ...this.#settings, ...Object.fromEntries(live.map((key) => [key, settings[key]])) };
+    this.#settings = { ...before, ...Object.fromEntries(live.map((key) => [key, settings[key]])) };
     if (live.length > 0) this.#news.settingsTaken(live);
     const text = vain.join();
     if (text !== '' && text !== this.#settingsTold) this.#news.restartNeeded(vain);

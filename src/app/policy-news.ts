@@ -19,9 +19,15 @@ export class PolicyNews {
   readonly #log: Logger;
   readonly #audit: Audit | undefined;
 
-  constructor(log: Logger, audit: Audit | undefined) {
+  readonly #none: string;
+
+  /** Of an observed bundle nothing is on record: it decides nothing. */
+  constructor(log: Logger, { audit, isObserved = false }: { readonly audit?: Audit; readonly isObserved?: boolean }) {
     this.#log = log;
     this.#audit = audit;
+    this.#none = isObserved
+      ? 'the observed bundle is not valid: nothing is observed until it is mended'
+      : 'the bundle is not valid and there is no other: every call is refused until it is mended';
   }
 
   loaded(
@@ -42,9 +48,7 @@ export class PolicyNews {
   ): void {
     this.#log.error(
       { code: 'policy_refused', policy_version: inForce, refused_version: version, problems: problems.length },
-      inForce === undefined
-        ? 'the bundle is not valid and there is no other: every call is refused until it is mended'
-        : 'the bundle is not valid: the last good one stays in force',
+      inForce === undefined ? this.#none : 'the bundle is not valid: the last good one stays in force',
     );
     this.#lines('error', 'bundle_problem', problems);
     const first = problems[0] ?? '';

@@ -9,6 +9,7 @@ import type { Crossing } from '../limits/store.ts';
 import type { Meter } from '../metering/meter.ts';
 import type { Policy } from '../policy/policy.ts';
 import { EventLog, type EventSink } from '../telemetry/log.ts';
+import type { Observer } from './observer.ts';
 
 /** One line each, unless a limit that renews each second warns for thousands of callers. */
 const CROSSINGS_PER_MINUTE = 1_000;
@@ -30,7 +31,7 @@ export function crossingLog(
 }
 
 /** What finance or the operator must see: all of it is 0 where everything is well. */
-export function anomaliesOf(meter: Meter, ledger: SqliteLedger): Record<string, number> {
+export function anomaliesOf(meter: Meter, ledger: SqliteLedger, observer?: Observer): Record<string, number> {
   const { orphans, faulty, differing, unsettled, evicted, storeFailed } = meter.counts();
   const { turnedAway, lost, rejected, conflicts } = ledger.counts();
   return {
@@ -44,5 +45,7 @@ export function anomaliesOf(meter: Meter, ledger: SqliteLedger): Record<string, 
     ends_lost: lost,
     rows_rejected: rejected,
     conflicts,
+    observer_skipped: observer?.counts().skipped ?? 0,
+    observer_failed: observer?.counts().failed ?? 0,
   };
 }

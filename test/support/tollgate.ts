@@ -22,6 +22,8 @@ export interface StackOptions<C extends string> {
   readonly callers: Readonly<Record<C, TestCaller>>;
   /** Lines of tollgate.yaml beside listeners, ledger and pepper. */
   readonly settings?: string;
+  /** Files by which an observed bundle differs, as `files`; undefined: none is observed. */
+  readonly observe?: Readonly<Record<string, string>>;
   /** Options of node before the program, e.g. `--import`. */
   readonly node?: readonly string[];
   /** `accessLog`: what stands between Envoy and Tollgate's own socket, see `TestStack.accessLog`. */
@@ -34,6 +36,8 @@ export interface TestStack<C extends string> {
   readonly url: string;
   readonly stub: Gateway['stub'];
   readonly bundle: string;
+  /** Directory of the observed bundle, if there is one. */
+  readonly observed: string;
   readonly ledger: string;
   /** The socket of Tollgate's access log. */
   readonly accessLog: string;
@@ -55,7 +59,11 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
   const dir = await tempDir(scope);
   const bundle = join(dir, 'bundle');
   const made = await writeBundle(bundle, options);
-  let child = await startTollgate(scope, bundle, options.node);
+  const observed = join(dir, 'observed');
+  if (options.observe !== undefined) await writeObserved(bundle, { observed, files: options.observe });
+  const more = options.observe === undefined ? [] : ['--observe', observed];
+  const start = () => startTollgate(scope, bundle, options.node, more);
+  let child = await start();
   const sockets = { check: { path: join(dir, 'run', 'check') }, accessLog: { path: join(dir, 'run', 'log') } };
   const gateway = await gatewayFor(scope, { retries: 0, ...sockets, ...options.gateway });
   return {
@@ -64,15 +72,16 @@ export async function stackFor<C extends string>(scope: Scope, options: StackOpt
     url: gateway.url,
     stub: gateway.stub,
     bundle,
+    observed,
     ledger: join(dir, 'ledger.db'),
     accessLog: sockets.accessLog.path,
     tollgate: () => child,
     restart: async () => {
       await child.ended;
-      child = await startTollgate(scope, bundle, options.node);
+      child = await start();
     },
     replace: async () => {
-      const [last, next] = [child, spawnServe(scope, bundle, options.node ?? [], ['--take-over'])];
+      const [last, next] = [child, spawnServe(scope, bundle, options.node ?? [], [...more, '--take-over'])];
       await next.line(/"code":"waiting_for_ledger"/);
       const ended = await last.kill('SIGTERM');
       await next.line(/"code":"serving"/);
@@ -121,8 +130,22 @@ function keyEntry({ id }: { id: string }, caller: TestCaller, digest: string): s
   return `${id}: {account: ${caller.account}, digest: "${digest}", kind: ${caller.kind ?? 'service'}, class: ${caller.class ?? 'interactive'}, environment: prod, owner: test@acme.example, created: ${created}, expires: ${expires}}\n`;
 }
 
-async function startTollgate(scope: Scope, bundle: string, node: readonly string[] = []): Promise<Child> {
-  const child = spawnServe(scope, bundle, node);
+async function writeObserved(
+  bundle: string,
+  { observed, files }: { readonly observed: string; readonly files: Readonly<Record<string, string>> },
+): Promise<void> {
+  await cp(bundle, observed, { recursive: true });
+  await rm(join(observed, 'tollgate.yaml'));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(observed, name), text);
+}
+
+async function startTollgate(
+  scope: Scope,
+  bundle: string,
+  node: readonly string[] = [],
+  more: readonly string[] = [],
+): Promise<Child> {
+  const child = spawnServe(scope, bundle, node, more);
   await child.line(/"code":"serving"/);
   return child;
 }
