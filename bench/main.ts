@@ -5,6 +5,7 @@ import { benchGrpc } from './grpc.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { benchPolicy } from './policy.ts';
+import { benchRedis } from './redis.ts';
 import { type BenchOptions, type Figure, machine, report } from './report.ts';
 import { benchScan } from './scan.ts';
 import { benchStall } from './stall.ts';
@@ -20,6 +21,7 @@ const BENCHES: ReadonlyMap<string, (options: BenchOptions) => Promise<readonly F
   ['grpc', benchGrpc],
   ['envoy', benchEnvoy],
   ['memory', benchMemory],
+  ['redis', benchRedis],
 ]);
 
 const HELP = `npm run bench -- [--only NAME[,NAME]] [--quick] [--json FILE]

@@ -4,7 +4,7 @@ import { RedisLimitStore } from '../src/limits/redis-store.ts';
 import type { Ask, LimitStore, Settlement, Spend } from '../src/limits/store.ts';
 import { RedisConnection } from '../src/redis/connection.ts';
 import { linkOptions, type RedisSettings } from '../src/redis/options.ts';
-import { type RedisServer, startRedis } from '../tools/redis/server.ts';
+import { startRedis } from '../tools/redis/server.ts';
 import { type Bar, type BenchOptions, type Figure, figureOf, percentile } from './report.ts';
 
 const IN_FLIGHT = 32;
@@ -18,6 +18,8 @@ interface Act {
   readonly name: string;
   /** Does it once; `i` counts from 0 over all rounds. */
   one(i: number): Promise<unknown>;
+  /** CPU of the server's thread a call, µs, of each round. */
+  readonly costs: number[];
   /** Calls a second, of each round. */
   readonly rates: number[];
   /** Ms a call at 32 in flight, of each round. */
@@ -42,9 +44,9 @@ export async function benchRedis({ quick }: BenchOptions): Promise<readonly Figu
     const rounds = quick ? 3 : 15;
     for (let round = 0; round <= rounds; round++) {
       // The first one warms up.
-      for (const act of acts) await measureRound(act, { calls, from: round * calls, isKept: round > 0 });
+      for (const act of acts) await measureRound(act, plain, { calls, from: round * calls, isKept: round > 0 });
     }
-    return [...figuresOf(acts), ...(await scriptCosts(server, settings))];
+    return figuresOf(acts);
   } finally {
     plain.disconnect();
     await connection.close();
@@ -53,10 +55,10 @@ export async function benchRedis({ quick }: BenchOptions): Promise<readonly Figu
 }
 
 function actOf(name: string, one: Act['one']): Act {
-  return { name, one, rates: [], p50s: [], p99s: [] };
+  return { name, one, costs: [], rates: [], p50s: [], p99s: [] };
 }
 
-export function actsOf(store: LimitStore, plain: Redis): Act[] {
+function actsOf(store: LimitStore, plain: Redis): Act[] {
   const settled = { rank: 2, customer: 'acme', mintedAt: 0 };
   return [
     actOf('INCR', (i) => plain.incr(`incr:${i % PARTITIONS}`)),
@@ -126,7 +128,7 @@ function spendsOf(i: number, nowMs: number): Spend[] {
   ];
 }
 
-export function askOf(id: string, i: number, candidates: 1 | 2): Ask {
+function askOf(id: string, i: number, candidates: 1 | 2): Ask {
   const nowMs = Date.now();
   const spends = spendsOf(i, nowMs);
   const first = spends.map((spend, k) => (k === 0 ? { ...spend, yields: { spentMax: 0 } } : spend));
@@ -144,10 +146,12 @@ export function askOf(id: string, i: number, candidates: 1 | 2): Ask {
 /** `calls` calls, 32 of them under way at any time. */
 async function measureRound(
   act: Act,
+  plain: Redis,
   { calls, from, isKept }: { calls: number; from: number; isKept: boolean },
 ): Promise<void> {
   const latencies: number[] = [];
   let next = 0;
+  const cpuBefore = await serverCpu(plain);
   const startMs = performance.now();
   await Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
@@ -159,20 +163,31 @@ async function measureRound(
       }
     }),
   );
+  const tookMs = performance.now() - startMs;
   if (!isKept) return;
+  act.costs.push(((await serverCpu(plain)) - cpuBefore) / calls);
   latencies.sort((a, b) => a - b);
-  act.rates.push((calls * 1000) / (performance.now() - startMs));
+  act.rates.push((calls * 1000) / tookMs);
   act.p50s.push(percentile(latencies, 50));
   act.p99s.push(percentile(latencies, 99));
+}
+
+/** CPU of the server's main thread so far, µs. */
+async function serverCpu(redis: Redis): Promise<number> {
+  const info = await redis.info('cpu');
+  const seconds = (mode: string): number =>
+    Number(new RegExp(`used_cpu_${mode}_main_thread:([0-9.]+)`).exec(info)?.[1]);
+  return (seconds('user') + seconds('sys')) * 1e6;
 }
 
 function figuresOf(acts: readonly Act[]): Figure[] {
   const [incr, pipeline, ...ours] = acts;
   const about = `${IN_FLIGHT} in flight`;
-  const figures = acts.flatMap(({ name, rates, p50s, p99s }) => [
+  const figures = acts.flatMap(({ name, costs, rates, p50s, p99s }) => [
     figureOf(rates, { name: `${name}, ${about}`, unit: '/s', bar: undefined }),
     figureOf(p50s, { name: `${name}, ${about}, p50 of each round`, unit: 'ms', bar: undefined }),
     figureOf(p99s, { name: `${name}, ${about}, p99 of each round`, unit: 'ms', bar: undefined }),
+    figureOf(costs, { name: `${name}, CPU of the server a call`, unit: 'µs', bar: undefined }),
   ]);
   // Of one round: what disturbs the machine then disturbs both.
   const shares = (act: Act, other: Act, bar: Bar | undefined): Figure => {
@@ -183,31 +198,10 @@ function figuresOf(acts: readonly Act[]): Figure[] {
   return [
     ...figures,
     shares(one!, pipeline!, { least: 100 }),
-    shares(two!, pipeline!, undefined),
-    shares(settle!, pipeline!, undefined),
+    shares(two!, pipeline!, { least: 100 }),
+    shares(settle!, pipeline!, { least: 100 }),
     shares(one!, incr!, { least: 20 }),
     shares(two!, incr!, { least: 15 }),
     shares(settle!, incr!, undefined),
   ];
-}
-
-/** What a script costs the server, by its own clock, of what this bench has sent. */
-async function scriptCosts({ port }: RedisServer, settings: RedisSettings): Promise<Figure[]> {
-  const redis = new Redis(
-    linkOptions({ ...settings, topology: { kind: 'single', address: { host: '127.0.0.1', port } } }),
-  );
-  redis.on('error', () => undefined);
-  try {
-    while (redis.status !== 'ready') await new Promise((resolve) => setTimeout(resolve, 5));
-    const info = await redis.info('commandstats');
-    return ['incr', 'evalsha'].flatMap((command) => {
-      const perCall = new RegExp(`cmdstat_${command}:.*usec_per_call=([0-9.]+)`).exec(info)?.[1];
-      if (perCall === undefined) return [];
-      return [
-        figureOf([Number(perCall)], { name: `${command}, cost in the server, mean`, unit: 'µs', bar: undefined }),
-      ];
-    });
-  } finally {
-    redis.disconnect();
-  }
 }
