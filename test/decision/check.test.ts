@@ -22,7 +22,7 @@ function answering(
       store: {
         reserve: (ask) => answer(desk, ask),
         settle: (...given) => desk.store.settle(...given),
-        extend: (...given) => desk.store.extend(...given),
+        extend: (id, expiresAt) => desk.store.extend(id, expiresAt),
         expire: (...given) => desk.store.expire(...given),
         adjust: (...given) => desk.store.adjust(...given),
       },

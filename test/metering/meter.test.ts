@@ -197,7 +197,7 @@ function later(desk: Desk, answer: <T>(value: T) => T | Promise<T>): LimitStore 
   return {
     reserve: (...args) => store.reserve(...args),
     settle: (...args) => answer(store.settle(...args)),
-    extend: (...args) => answer(store.extend(...args)),
+    extend: (id, expiresAt) => answer(store.extend(id, expiresAt)),
     expire: (...args) => answer(store.expire(...args)),
     adjust: (...args) => store.adjust(...args),
   };
