@@ -1,7 +1,7 @@
 /**
  * What the Lua scripts of the limit store share. All arithmetic is of integers below 2^53, which Lua 5.1 holds exactly, and is
  * that of bucket.ts line by line. `math.fmod`, never `%`: Lua's `%` divides first and is wrong above 2^53/p. Numbers become
- * text by `%.0f` only: `..`, tostring and cjson round above 10^14.
+ * text by formats only (PAIR, BUCKET, `%.0f`): `..`, tostring and cjson round above 10^14.
  *
  * Values, of a name without the customer's prefix:
  *
@@ -38,6 +38,9 @@ local last = #KEYS
 local plen = #KEYS[last] - 1
 local HOLD, HOLD_TEXT = ${HOLD_TTL_MS}, '${HOLD_TTL_MS}'
 local fmt, match, sub, find = string.format, string.match, string.sub, string.find
+-- '%d' takes a third of the time of '%.0f', and is exact where a long has 64 bits; elsewhere it wraps.
+local PAIR, BUCKET = '%d:%d%s', '%d:%d:%d:%d:%d%s'
+if fmt('%d', 9007199254740991) ~= '9007199254740991' then PAIR, BUCKET = '%.0f:%.0f%s', '%.0f:%.0f:%.0f:%.0f:%.0f%s' end
 `;
 
 export const BUCKET = `
@@ -145,10 +148,10 @@ local function load(i, kind, a)
     s = { u = 0, h = 0, parts = 0, at = now, tail = '', isNew = true }
   elseif kind == 'b' then
     local units, parts, at, p, h, tail = match(x, '^(%d+):(%d+):(%d+):(%d+):(%d+)(.*)$')
-    s = { u = tonumber(units), parts = tonumber(parts), at = tonumber(at), p = tonumber(p), h = tonumber(h), tail = tail }
+    s = { u = units + 0, parts = parts + 0, at = at + 0, p = p + 0, h = h + 0, tail = tail }
   else
     local u, h, tail = match(x, '^(%d+):(%d+)(.*)$')
-    s = { u = tonumber(u), h = tonumber(h), tail = tail }
+    s = { u = u + 0, h = h + 0, tail = tail }
   end
   s.i, s.kind = i, kind
   states[i] = s
@@ -193,24 +196,27 @@ local function move(s, isHeld, stays, reserved, from, to, a, b, minted)
       s.u, s.parts = less(s.u, s.parts, b, u, q)
     end
   else
-    if returns then s.h = max(0, s.h - reserved) end
-    s.u = max(0, s.u + to - from)
+    local u, h = s.u + to - from, s.h
+    if returns then h = h - reserved end
+    s.u, s.h = u > 0 and u or 0, h > 0 and h or 0
   end
   touch(s, a, b)
 end
 local function flush()
   for _, s in ipairs(changed) do
     local key, kind = KEYS[s.i], s.kind
-    local u, h = math.min(s.u, MAX), math.min(s.h, MAX)
+    local u, h = s.u, s.h
+    if u > MAX then u = MAX end
+    if h > MAX then h = MAX end
     if kind == 'b' then
       if u == 0 and s.parts == 0 and h == 0 then
         redis.call('DEL', key)
       else
-        local value = fmt('%.0f:%.0f:%.0f:%.0f:%.0f%s', u, s.parts, s.at, s.p, h, s.tail)
+        local value = fmt(BUCKET, u, s.parts, s.at, s.p, h, s.tail)
         redis.call('SET', key, value, 'PX', bucketTtl(u, s.a, s.b, h))
       end
     elseif kind == 'w' then
-      local value = fmt('%.0f:%.0f%s', u, h, s.tail)
+      local value = fmt(PAIR, u, h, s.tail)
       if v[s.i] then
         redis.call('SET', key, value, 'KEEPTTL')
       else
@@ -222,7 +228,7 @@ local function flush()
     elseif u == 0 and h == 0 then
       redis.call('DEL', key)
     else
-      redis.call('SET', key, fmt('%.0f:%.0f%s', u, h, s.tail), 'PX', HOLD_TEXT)
+      redis.call('SET', key, fmt(PAIR, u, h, s.tail), 'PX', HOLD_TEXT)
     end
   end
 end

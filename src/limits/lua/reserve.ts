@@ -157,12 +157,12 @@ for s = 1, count do
     if kind >= 4 and h == 0 and b[1] == 0 and b[2] == 0 then tail = '' end
     if warn ~= 0 then tail = watched(tail, warn) end
     if kind == 1 then
-      local value, ttl = fmt('%.0f:%.0f%s', u + amount, h + amount, tail), q[j + 5] + settleWithin - now
+      local value, ttl = fmt(PAIR, u + amount, h + amount, tail), q[j + 5] + settleWithin - now
       if ttl > 0 then
         if v[i] then call('SET', KEYS[i], value, 'KEEPTTL') else call('SET', KEYS[i], value, 'PX', ttl) end
       end
     elseif kind == 2 then
-      call('SET', KEYS[i], fmt('%.0f:%.0f%s', u + amount, h + amount, tail), 'PX', HOLD_TEXT)
+      call('SET', KEYS[i], fmt(PAIR, u + amount, h + amount, tail), 'PX', HOLD_TEXT)
     elseif kind == 3 then
       local total = totals[i] or { inc = ARGV[3], run = '', life = '', moved = now }
       if marker ~= '' and total.run == '' then total.run, total.life = marker, life end
@@ -171,7 +171,7 @@ for s = 1, count do
     else
       local units, p = b[1], q[j + 6]
       if kind == 5 then units = units + amount else h = h + amount end
-      call('SET', KEYS[i], fmt('%.0f:%.0f:%.0f:%.0f:%.0f%s', units, b[2], b[3], p, h, tail), 'PX',
+      call('SET', KEYS[i], fmt(BUCKET, units, b[2], b[3], p, h, tail), 'PX',
         bucketTtl(units, q[j + 5], p, h))
     end
   end
