@@ -242,18 +242,17 @@ local function lineOf(name, kind, keep, isHeld, reserved, charged, rank, a, b, i
   return name .. ' ' .. kind .. keep .. (isHeld and 'h ' or 'n ') .. reserved .. ' ' .. charged .. ' ' .. rank .. ' ' .. a .. ' ' .. b .. ' ' .. inc .. '\\n'
 end
 local function readHold(value)
-  local life, minted, expires, candidate, rank, open, run, lines =
-    match(value, '^(%S+) (%d+) (%d+) (%S+) (%S+) (%d) (%S+)\\n(.*)$')
+  local head, life, minted, expires, rank, open, run, lines =
+    match(value, '^((%S+) (%d+) (%d+) %S+) (%S+) (%d) (%S+)\\n(.*)$')
   return {
-    minted = tonumber(minted), expires = tonumber(expires), candidate = candidate, rank = tonumber(rank),
-    isOpen = open == '1', run = run, life = life, lines = lines,
+    head = head, life = life, minted = minted + 0, expires = expires + 0, rank = rank + 0, isOpen = open == '1', run = run,
+    lines = lines,
   }
 end
 local function saveHold(hold, lines)
   local ttl = hold.isOpen and max(0, hold.expires - now) + HOLD or max(1, hold.minted + settleWithin - now)
-  local head = fmt('%s %.0f %.0f %s %.0f %s %s\\n', hold.life, hold.minted, hold.expires, hold.candidate, hold.rank,
-    hold.isOpen and '1' or '0', hold.run)
-  redis.call('SET', KEYS[1], head .. lines, 'PX', ttl)
+  local state = fmt(hold.isOpen and ' %.0f 1 ' or ' %.0f 0 ', hold.rank)
+  redis.call('SET', KEYS[1], hold.head .. state .. hold.run .. '\\n' .. lines, 'PX', ttl)
 end
 -- The run of a reservation, if it goes on and is still that one.
 local function runOfHold(hold)

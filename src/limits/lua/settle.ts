@@ -22,7 +22,8 @@ local hold
 if v[1] then
   hold = readHold(v[1])
 else
-  hold = { minted = tonumber(ARGV[4]), expires = tonumber(ARGV[4]), candidate = '-', rank = -1, isOpen = false, run = '-', life = '-', lines = '' }
+  local head = '- ' .. ARGV[4] .. ' ' .. ARGV[4] .. ' -'
+  hold = { head = head, life = '-', minted = ARGV[4] + 0, rank = -1, isOpen = false, run = '-', lines = '' }
 end
 if now >= hold.minted + settleWithin then return { 5, now } end
 local run = runOfHold(hold)
