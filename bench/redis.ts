@@ -128,10 +128,15 @@ function spendsOf(i: number, nowMs: number): Spend[] {
   ];
 }
 
+/** As many as there are partitions: limits keep the names of their counters, and so does this. */
+const candidatesOf = Array.from({ length: PARTITIONS }, (_, i) => {
+  const spends = spendsOf(i, Date.now());
+  const first = spends.map((spend, k) => (k === 0 ? { ...spend, yields: { spentMax: 0 } } : spend));
+  return { 1: [spends], 2: [first, spends] } as const;
+});
+
 function askOf(id: string, i: number, candidates: 1 | 2): Ask {
   const nowMs = Date.now();
-  const spends = spendsOf(i, nowMs);
-  const first = spends.map((spend, k) => (k === 0 ? { ...spend, yields: { spentMax: 0 } } : spend));
   return {
     id,
     mintedAt: nowMs,
@@ -139,7 +144,7 @@ function askOf(id: string, i: number, candidates: 1 | 2): Ask {
     customer: 'acme',
     from: 0,
     until: Number.MAX_SAFE_INTEGER,
-    candidates: candidates === 1 ? [spends] : [first, spends],
+    candidates: candidatesOf[i % PARTITIONS]![candidates],
   };
 }
 
