@@ -49,15 +49,19 @@ async function command(scope: Scope, args: readonly string[]) {
 }
 
 describe('npm run k8s', { skip }, () => {
-  test('renders each overlay, and finds nothing wrong', async (t) => {
-    const { code, stdout, stderr } = await command(t, ['--json']);
+  // All three at once, as a table: page.test.ts.
+  test('renders what is named, and finds nothing wrong', async (t) => {
+    const { code, stdout, stderr } = await command(t, ['istio', 'daemonset', '--json']);
     const { overlays } = JSON.parse(stdout) as { overlays: { overlay: string; objects: number; faults: unknown[] }[] };
     assert.deepEqual(
       overlays.map(({ overlay, faults }) => [overlay, faults]),
-      OVERLAYS.map((name) => [name, []]),
+      [
+        ['istio', []],
+        ['daemonset', []],
+      ],
     );
     assert.equal(code, 0);
-    assert.match(stderr, /^1\/3 sidecar\n2\/3 daemonset\n3\/3 istio\n$/);
+    assert.equal(stderr, '1/2 istio\n2/2 daemonset\n');
   });
 
   test('each has what it is for, and none a hostPath or a Secret', async () => {
