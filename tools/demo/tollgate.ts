@@ -52,11 +52,11 @@ export async function serveTollgate(bundle: string, log: string): Promise<Servin
   }
 }
 
-/** SIGTERM, and SIGKILL after 10 s. Safe to call twice. */
+/** SIGINT, which ends without the drain, and SIGKILL after 10 s. Safe to call twice. */
 export async function stopTollgate(child: ChildProcess): Promise<void> {
   if (hasEnded(child)) return;
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill('SIGINT');
   const killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   await ended;
   clearTimeout(killer);
