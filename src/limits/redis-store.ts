@@ -55,7 +55,7 @@ interface Own {
 type Change = { readonly ref: CounterRef } & ({ readonly delta: number } | { readonly reset: true });
 
 /**
- * The limit store of many processes on one Redis. Every verb is one script, and so is atomic; its promise rejects with a
+ * The limit store of many processes on one Redis (6.2 or later). Every verb is one script, and so is atomic; its promise rejects with a
  * RedisError where Redis does not answer: after `timeout` and `cut` it may have been done, and asking again with the same id is
  * harmless. Verbs throw a TypeError, before anything is sent, where the caller breaks the port's terms.
  */

@@ -136,6 +136,7 @@ local index = {}
 for i = 2, last - 1 do index[sub(KEYS[i], plen + 1)] = i end
 local states = {}
 local changed = {}
+-- All fields at once: a table that grows costs as much as reading its counter.
 local function load(i, kind, a)
   local s = states[i]
   if s ~= nil then return s end
@@ -144,16 +145,16 @@ local function load(i, kind, a)
   if kind == 't' then
     s = totalOf(x)
     if s == nil then return nil end
+    s.i, s.kind = i, kind
   elseif not x then
-    s = { u = 0, h = 0, parts = 0, at = now, tail = '', isNew = true }
+    s = { i = i, kind = kind, u = 0, h = 0, parts = 0, at = now, p = false, tail = '', a = 0, b = 0, isChanged = false }
   elseif kind == 'b' then
     local units, parts, at, p, h, tail = match(x, '^(%d+):(%d+):(%d+):(%d+):(%d+)(.*)$')
-    s = { u = units + 0, parts = parts + 0, at = at + 0, p = p + 0, h = h + 0, tail = tail }
+    s = { i = i, kind = kind, u = units + 0, parts = parts + 0, at = at + 0, p = p + 0, h = h + 0, tail = tail, a = 0, b = 0, isChanged = false }
   else
     local u, h, tail = match(x, '^(%d+):(%d+)(.*)$')
-    s = { u = u + 0, h = h + 0, tail = tail }
+    s = { i = i, kind = kind, u = u + 0, h = h + 0, tail = tail, a = 0, b = 0, isChanged = false }
   end
-  s.i, s.kind = i, kind
   states[i] = s
   return s
 end
