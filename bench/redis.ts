@@ -43,7 +43,8 @@ export async function benchRedis({ quick }: BenchOptions): Promise<readonly Figu
     const calls = quick ? 300 : 4000;
     const rounds = quick ? 3 : 15;
     for (let round = 0; round <= rounds; round++) {
-      // The first one warms up.
+      // Every round begins on an empty server, else what is left of the ones before would be measured; the first one warms up.
+      await plain.flushall();
       for (const act of acts) await measureRound(act, plain, { calls, from: round * calls, isKept: round > 0 });
     }
     return figuresOf(acts);
