@@ -137,6 +137,7 @@ export async function startApp(options: AppOptions): Promise<App> {
         telemetry.policyLoaded(inForce.current());
       },
       onRefused: () => telemetry.policyRefused(),
+      onMended: () => telemetry.policyMended(),
     });
     const policy = () => inForce.current();
     lifecycle.needs(() => (policy() === undefined ? 'there is no valid policy' : undefined));

@@ -63,6 +63,8 @@ export interface PolicyInForceOptions {
   readonly reloadable?: Partial<Record<keyof Settings, (settings: Settings) => void>>;
   onLoaded?(version: string): void;
   onRefused?(problems: readonly string[]): void;
+  /** What was refused is gone; the policy in force is that of the directory again. */
+  onMended?(): void;
   readonly loader?: LoaderOptions;
   /** Between two looks at the directory, ms. Default 5000. */
   readonly pollMs?: number;
@@ -268,8 +270,10 @@ export class PolicyInForce {
   }
 
   #mended(): void {
-    if (this.#fault !== undefined) this.#news.mended(this.#policy?.version);
+    if (this.#fault === undefined) return;
     this.#fault = undefined;
+    this.#options.onMended?.();
+    this.#news.mended(this.#policy?.version);
   }
 
   /** Does what can be done while the process runs, and says what cannot, once. */

@@ -158,6 +158,11 @@ export class Telemetry {
     this.#safely(() => this.#instruments.policyRefused());
   }
 
+  /** It is what is in force again. */
+  policyMended(): void {
+    this.#safely(() => this.#instruments.policyMended());
+  }
+
   /** Prometheus text. */
   metrics(): Promise<string> {
     return this.#instruments.metrics();

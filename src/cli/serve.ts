@@ -23,7 +23,7 @@ export function serveCommand(): Command {
     .option('--take-over', 'wait up to 30 s for the ledger of the process that this one replaces')
     .addHelpText(
       'after',
-      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM or SIGINT: says that it is not ready, answers for `drain` more (not after SIGINT), finishes what is\nunder way, takes the last entries of the access log, flushes the ledger, exit 0. A second signal flushes and ends at once. \n\nA bundle that changes is in force within 6 s, or at once on SIGHUP; one that is not valid is refused and the last good one\nstays. Without a valid one at the start every call is refused until there is one.\n\nWith `--observe DIR` each call is decided once more by the bundle in DIR, after it was answered, with counters of its own.',
+      '\nExample:\n  tollgate serve --config ./bundle\n\nStops on SIGTERM or SIGINT: says that it is not ready, answers for `drain` more (not after SIGINT), finishes what is\nunder way, takes the last entries of the access log, flushes the ledger, exit 0. A second signal flushes and ends at once.\n\nA bundle that changes is in force within 6 s, or at once on SIGHUP; one that is not valid is refused and the last good one\nstays. Without a valid one at the start every call is refused until there is one.\n\nWith `--observe DIR` each call is decided once more by the bundle in DIR, after it was answered, with counters of its own.',
     )
     .action(serve);
 }

@@ -7,7 +7,7 @@ import type { Policy } from './policy.ts';
 export function* diffAccess(before: Side, after: Side, ports: DiffPorts): Generator<Change, void> {
   const [was, is] = [new Reach(before, ports), new Reach(after, ports)];
   const told = new Map<string, readonly Omit<Change, 'of'>[]>();
-  for (const account of new Set([...before.parts.accounts.keys(), ...after.parts.accounts.keys()])) {
+  for (const account of new Set([...namesOf(before), ...namesOf(after)])) {
     // Accounts that bought the same and that the same rules match may do the same.
     const [kindWas, kindIs] = [was.kindOf(account), is.kindOf(account)];
     const key = `${kindWas}\n\n${kindIs}`;
@@ -19,6 +19,15 @@ export function* diffAccess(before: Side, after: Side, ports: DiffPorts): Genera
     for (const change of changes) yield { ...change, of: account };
   }
   yield* diffBlocked(before.parts.access, after.parts.access);
+}
+
+/** Declared accounts, and those that rules and keys name though nobody declared them. */
+function* namesOf({ parts: { accounts, access, keys } }: Side): Generator<string, void> {
+  yield* accounts.keys();
+  for (const pattern of [access.blocked.accounts, ...access.rules.map((rule) => rule.accounts)].flat()) {
+    if (pattern !== '**') yield pattern.replace(/\/\*\*$/, '');
+  }
+  for (const { account } of keys.values()) yield account;
 }
 
 /** What accounts of one kind may use: routes and models, each with its classes. */

@@ -54,7 +54,7 @@ function* accountChanges(
 
 /** Only at the account that owns the counter, or that an override of its own stands at: told once. */
 function* limitChanges(was: AccountPolicy, is: AccountPolicy, { before, after, ports }: Sides): Generator<Own, void> {
-  const [old, now] = [told(was), told(is)];
+  const [old, now] = [told(was, before), told(is, after)];
   for (const key of new Set([...old.keys(), ...now.keys()])) {
     const [a, b] = [old.get(key) ?? inherited(was, key), now.get(key) ?? inherited(is, key)];
     if (a === undefined && b !== undefined) {
@@ -70,8 +70,9 @@ function* limitChanges(was: AccountPolicy, is: AccountPolicy, { before, after, p
   }
 }
 
-function told({ limits, path }: AccountPolicy): ReadonlyMap<string, BoundLimit> {
-  const own = limits.filter(({ owner, override }) => owner === path || override !== undefined);
+function told({ limits, path }: AccountPolicy, { parts }: Side): ReadonlyMap<string, BoundLimit> {
+  const overrides = parts.accounts.get(path)?.overrides;
+  const own = limits.filter(({ owner, limit }) => owner === path || overrides?.has(limit.name) === true);
   return new Map(own.map((bound) => [keyOf(bound), bound]));
 }
 
@@ -129,10 +130,11 @@ function identityOf(bound: BoundLimit, { counterPrefix }: DiffPorts): string {
 
 /** What it holds for and how, where it says so; empty: everything, as by default. */
 function scopeText({ limit }: BoundLimit): string {
-  const { routes, models, classes, each, ceiling, warn, storeDown, onExpiry, estimate } = limit;
+  const { routes, models, classes, each, ceiling, warn, storeDown, onExpiry, estimate, unit } = limit;
+  const storeDownPreset = unit === 'charge' || unit === 'cost' ? 'closed' : 'local';
   const list = (name: string, values: Iterable<string> | undefined): string =>
     values === undefined ? '' : ` ${name} ${[...values].toSorted().join(', ')};`;
-  const text = [
+  const parts = [
     list('routes', routes),
     list('models', models),
     list('classes', classes),
@@ -149,9 +151,11 @@ function scopeText({ limit }: BoundLimit): string {
           'warn',
           warn.map((percent) => `${percent}%`),
         ),
-    ` store_down ${storeDown}, on_expiry ${onExpiry}, estimate ${estimate}`,
-  ].join('');
-  return text.replace(/^ store_down (?:local|closed), on_expiry keep, estimate full$/, '');
+    storeDown === storeDownPreset ? '' : ` store_down ${storeDown};`,
+    onExpiry === 'keep' ? '' : ` on_expiry ${onExpiry};`,
+    estimate === 'full' ? '' : ` estimate ${estimate};`,
+  ];
+  return parts.join('').replace(/;$/, '');
 }
 
 function* diffPlans(before: Side, after: Side): Generator<Change, void> {

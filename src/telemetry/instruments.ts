@@ -123,6 +123,11 @@ export class Instruments {
     this.#inForce.refused = true;
   }
 
+  /** What lies there is in force again. */
+  policyMended(): void {
+    this.#inForce.refused = false;
+  }
+
   get isPolicyRefused(): boolean {
     return this.#inForce.refused;
   }

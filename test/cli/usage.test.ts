@@ -142,6 +142,7 @@ describe('wrong usage, and help', { concurrency: 3 }, () => {
     '',
     'serve',
     'check',
+    'diff',
     'report',
     'explain',
     'census',

@@ -1,6 +1,6 @@
 /** The commands, on the ledger of a small traffic whose bill was worked out by hand. */
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -308,11 +308,10 @@ describe('serve, where it cannot', need, () => {
     assert.equal(child.stdout(), '');
   }
 
-  test('a bad bundle: each problem with its place, and what shows them again', async (t) => {
+  test('a bad tollgate.yaml: each problem with its place, and what shows them again', async (t) => {
     const bundle = await bundleFor(t);
-    const plans = join(bundle, 'plans.yaml');
-    await writeFile(plans, (await readFile(plans, 'utf8')).replace('prices: standard', 'prices: standrad'));
-    const problem = /^plans\.yaml:5:13: error name-unknown: .*did you mean `standard`\? \[[^\]]+\]\n/;
+    await writeFile(join(bundle, 'tollgate.yaml'), `${NO_SOCKETS}${PEPPERS}deadlin: 1s\n`);
+    const problem = /^tollgate\.yaml:4:1: error key-unknown: .*did you mean `deadline`\? \[[^\]]+\]\n/;
     await assertFails(t, bundle, problem);
     await assertFails(t, bundle, /\ntollgate: bundle `[^`]+` has problems; `tollgate check [^`]+` shows them\n$/);
   });
