@@ -6,6 +6,7 @@ import { RedisLimitStore } from '../../src/limits/redis-store.ts';
 import type { Ask, ReserveAnswer, Settlement, Spend } from '../../src/limits/store.ts';
 import { spawnNode } from '../support/process.ts';
 import { connectionFor, needRedis, redisFor } from '../support/redis.ts';
+import { until } from '../support/until.ts';
 
 const PROCESSES = 4;
 const QUESTIONS = 10_000;
@@ -17,7 +18,9 @@ const END = NOW + 3_600_000;
  * full before the customer's, which is full long before all is asked; small questions fill what larger ones leave.
  */
 function spendsOf(serial: number): Spend[] {
-  const tokens = 1 + (serial % 7);
+  // Every process asks the same mix, whichever of them is ahead.
+  const kind = Math.floor(serial / PROCESSES);
+  const tokens = 1 + (kind % 7);
   const line = (limit: string, unit: Unit, amount: number, partition: string, ceiling: number): Spend => ({
     counter: `acme|${limit}|window,${unit},3600000,|${partition}|${NOW}`,
     kind: 'window',
@@ -31,9 +34,9 @@ function spendsOf(serial: number): Spend[] {
   });
   return [
     line('customer-tokens', 'tokens', tokens, '', 12_000),
-    line('team-money', 'charge', tokens * 3, `team-${serial % 2}`, serial % 2 === 1 ? 12_000 : 90_000),
-    line('key-tokens', 'tokens', tokens, `key-${serial % 10}`, serial % 10 === 0 ? 500 : 9_000),
-    line('model-requests', 'requests', 1, `model-${serial % 3}`, serial % 3 === 0 ? 400 : 9_000),
+    line('team-money', 'charge', tokens * 3, `team-${kind % 2}`, kind % 2 === 1 ? 12_000 : 90_000),
+    line('key-tokens', 'tokens', tokens, `key-${kind % 10}`, kind % 10 === 0 ? 500 : 9_000),
+    line('model-requests', 'requests', 1, `model-${kind % 3}`, kind % 3 === 0 ? 400 : 9_000),
   ];
 }
 
@@ -54,6 +57,9 @@ async function askShare(port: number, share: number): Promise<number[]> {
   const scope = { after: () => undefined };
   const connection = await connectionFor(scope, port);
   const store = new RedisLimitStore(connection, { nowMs: () => NOW });
+  // All begin together: a process that starts late would find the limits full.
+  await connection.command('incr', 'started');
+  await until('all have started', async () => (await connection.command('get', 'started')) === String(PROCESSES));
   const admitted: number[] = [];
   let next = share;
   await Promise.all(
