@@ -55,7 +55,7 @@ describe('npm run bench', () => {
   });
 
   for (const [args, code, said] of [
-    [['--only', 'scan,nothing'], 2, /`--only` must name some of scan, decide, .*; got `nothing`/],
+    [['--only', 'scan,nothing'], 2, /`--only` must name some of scan, stall, .*; got `nothing`/],
     [['--slow'], 2, /Unknown option '--slow'/],
     [['--help'], 0, /^npm run bench -- \[--only NAME/],
   ] as const) {
