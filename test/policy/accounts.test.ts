@@ -111,7 +111,7 @@ test('an override ends with its last day in the zone of the customer', async (t)
   for (const [index, [timezone, until, end]] of rows.entries()) {
     const policy = await policyWith(
       t,
-      `acme: {plan: wide, owner: a@b.example, timezone: ${timezone}, overrides: {wide-month: {max: 200 USD per month, until: ${until}, reason: r, approved_by: a@b.example}}}`,
+      `acme: {plan: wide, owner: a@b.example, timezone: ${timezone}, overrides: {wide-month: {max: 200 USD per month, until: ${until}, reason: r, approved_by: a@b.example}}}\n`,
       { 'keys/search.yaml': KEY },
     );
     const override = policy.account('acme')?.limits.find(({ limit }) => limit.name === 'wide-month')?.override;
@@ -120,7 +120,7 @@ test('an override ends with its last day in the zone of the customer', async (t)
 });
 
 const KEY =
-  'k00000: {account: acme, digest: "hmac-sha256:v1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", kind: agent, class: interactive, environment: prod, owner: a@b.example, created: 2026-01-01, expires: 2026-03-31}';
+  'k00000: {account: acme, digest: "hmac-sha256:v1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", kind: agent, class: interactive, environment: prod, owner: a@b.example, created: 2026-01-01, expires: 2026-03-31}\n';
 
 test('an override reaches counters at its account or below, the nearest one counts', async (t) => {
   const override = (max: string, burst = '') =>

@@ -228,6 +228,7 @@ export const BAD_BUNDLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'settings-no-pepper': [
     'tollgate.yaml:1:15: error secret-file: `peppers.v1`: expected a readable file of 64 hex digits with mode 0640 or stricter, found no such file; `tollgate keys pepper FILE` makes one [PR.AA-01, PR.DS-01, NHI2]',
+    'tollgate.yaml:1:15: warning secret-place: `peppers.v1`: expected a file outside the bundle, found one that is read by whoever reads the bundle [PR.AA-01, PR.DS-01, NHI2]',
   ],
   'settings-one-address': [
     'tollgate.yaml:1:9: error value-wrong: `listen`: `check` and `access_log` need addresses of their own [PR.PS-01]',
