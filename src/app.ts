@@ -138,6 +138,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       },
       onRefused: () => telemetry.policyRefused(),
       onMended: () => telemetry.policyMended(),
+      onReaderDied: () => telemetry.policyReaderDied(),
     });
     const policy = () => inForce.current();
     lifecycle.needs(() => (policy() === undefined ? 'there is no valid policy' : undefined));

@@ -65,6 +65,8 @@ export interface PolicyInForceOptions {
   onRefused?(problems: readonly string[]): void;
   /** What was refused is gone; the policy in force is that of the directory again. */
   onMended?(): void;
+  /** A thread died that was reading a bundle. */
+  onReaderDied?(): void;
   readonly loader?: LoaderOptions;
   /** Between two looks at the directory, ms. Default 5000. */
   readonly pollMs?: number;
@@ -189,15 +191,16 @@ export class PolicyInForce {
       marked: this.#marked,
       known: this.#fault === undefined ? this.#seen?.hash : undefined,
     };
-    for (const backoffMs of BACKOFF_MS) {
+    for (let deaths = 0; ; deaths++) {
       const answer = await this.#loader.load(ask);
       if (answer.outcome !== 'died' || this.#isClosed) return answer;
+      this.#options.onReaderDied?.();
       this.#news.readerDied(answer.why);
-      if (!answer.again) return answer;
+      const backoffMs = BACKOFF_MS[deaths];
+      if (!answer.again || backoffMs === undefined) return answer;
       await delay(backoffMs);
       if (this.#isClosed) return answer;
     }
-    return this.#loader.load(ask);
   }
 
   #remember(seen: Seen): void {

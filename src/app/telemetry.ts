@@ -155,7 +155,12 @@ export class Telemetry {
 
   /** What lies in the policy's directory is not taken. */
   policyRefused(): void {
-    this.#safely(() => this.#instruments.policyRefused());
+    this.#safely(() => this.#instruments.policyRefused('refused'));
+  }
+
+  /** The thread that read it died; it is read again. */
+  policyReaderDied(): void {
+    this.#safely(() => this.#instruments.policyRefused('died'));
   }
 
   /** It is what is in force again. */

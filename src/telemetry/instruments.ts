@@ -118,9 +118,9 @@ export class Instruments {
     Object.assign(this.#inForce, { version, priceVersion, loadedAtMs, refused: false });
   }
 
-  policyRefused(): void {
-    this.#reloads.at('refused').add(1);
-    this.#inForce.refused = true;
+  policyRefused(outcome: 'refused' | 'died'): void {
+    this.#reloads.at(outcome).add(1);
+    this.#inForce.refused ||= outcome === 'refused';
   }
 
   /** What lies there is in force again. */

@@ -39,7 +39,7 @@ export const METRIC_HELP: Readonly<Record<MetricKey, string>> = {
   countersMax: 'Counters that may be in memory (`counters_max`)',
   policyInfo: '1, with the versions of policy and prices in force',
   policyLoadTime: 'When the policy in force was loaded, seconds since 1970',
-  policyReloads: 'Policies that were loaded, and that were refused',
+  policyReloads: 'Policies that were loaded, that were refused, and whose reader died',
   policyRefused: '1 while the files on disk are refused and an older policy is in force',
   startTime: 'When the process started, seconds since 1970',
   heapUsed: 'Used heap of JavaScript',

@@ -201,7 +201,7 @@ export const METRICS = {
   countersMax: gauge('tollgate.counters.max', '{counter}'),
   policyInfo: gauge('tollgate.policy.info', '{policy}', [A.policyVersion, A.priceVersion], 1),
   policyLoadTime: gauge('tollgate.policy.load_time', 's'),
-  policyReloads: counter('tollgate.policy.reloads', '{reload}', [A.outcome], 2),
+  policyReloads: counter('tollgate.policy.reloads', '{reload}', [A.outcome], 3),
   policyRefused: gauge('tollgate.policy.refused', '{policy}'),
   startTime: gauge('tollgate.process.start_time', 's'),
   heapUsed: gauge('tollgate.heap.used', 'By'),

@@ -98,7 +98,7 @@ describe('what is measured', () => {
 
   test('6 policies that are taken and refused', async () => {
     const of = instrumentsOf();
-    of.policyRefused();
+    of.policyRefused('refused');
     let at = await read(of);
     assert.deepEqual([at('tollgate_policy_refused'), of.isPolicyRefused], [1, true]);
     of.policyLoaded(NAMES, 1);
