@@ -2,10 +2,10 @@
 import { workerData } from 'node:worker_threads';
 import type { AuditPageQuery, DecisionsQuery } from '../admin/ports.ts';
 import { TollgateError } from '../core/errors.ts';
+import { explanationOf } from '../decision/explanation.ts';
 import { openAuditReader } from '../ledger/audit-book.ts';
 import { answerAtDesk } from '../ledger/desk.ts';
 import { type LedgerReader, openLedgerReader } from '../ledger/reader.ts';
-import { explanationOf } from './explanation.ts';
 
 export interface BookThreadData {
   readonly ledger: string;

@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { type Explanation, explanationOf, explanationOfDry } from '../app/explanation.ts';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
 import type { Call } from '../decision/call.ts';
 import { decideDry } from '../decision/dry.ts';
+import { type Explanation, explanationOf, explanationOfDry } from '../decision/explanation.ts';
 import { judgeKey } from '../identity/identify.ts';
 import type { LedgerReader } from '../ledger/reader.ts';
 import { MemoryLimitStore } from '../limits/memory-store.ts';
 import { fitsPath, pathOf } from '../policy/path-template.ts';
 import type { Policy, Route } from '../policy/policy.ts';
 import { policyOf } from './bundle.ts';
-import { renderExplanation } from './explanation.ts';
 import { jsonText } from './json.ts';
 import { type LedgerOptions, readLedger } from './ledger-option.ts';
+import { renderExplanation } from './render-explanation.ts';
 
 interface ExplainOptions extends LedgerOptions {
   readonly key?: string;

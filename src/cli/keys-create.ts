@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
 import { commandAudit, operator } from '../app/audit.ts';
-import { createKey } from '../app/key-registry.ts';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
+import { createKey } from '../identity/key-registry.ts';
 import { peppersOf } from '../identity/peppers.ts';
 import { loadBundle } from '../policy/bundle.ts';
 import { KINDS, type Policy } from '../policy/policy.ts';

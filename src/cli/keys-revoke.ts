@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { commandAudit, operator } from '../app/audit.ts';
-import { revokeKeyOf } from '../app/key-registry.ts';
 import type { Audit } from '../core/audit.ts';
 import { systemClock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
+import { revokeKeyOf } from '../identity/key-registry.ts';
 import { loadSettings } from '../policy/bundle.ts';
 
 /** `tollgate keys revoke ID`: marks the entry, which stays, so that its id means one key for good. */

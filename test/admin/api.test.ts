@@ -4,7 +4,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { problemOf } from '../../src/admin/problem.ts';
-import { createKey, type Registry } from '../../src/app/key-registry.ts';
+import { createKey, type Registry } from '../../src/identity/key-registry.ts';
 import { peppersOf } from '../../src/identity/peppers.ts';
 import { openValidity, spendOf } from '../../src/limits/spend.ts';
 import { holdOf, refusalOf } from '../ledger/rows.ts';

@@ -1,7 +1,8 @@
 /** An explanation as `tollgate explain` prints it. */
-import type { Explanation } from '../app/explanation.ts';
+
 import { formatMoney } from '../core/money.ts';
 import { alignedTable, type Column, printable } from '../core/table.ts';
+import type { Explanation } from '../decision/explanation.ts';
 import { uncappedText, waitText } from '../decision/words.ts';
 import type { DecisionFacts, TracedCandidate, TracedSpend } from '../ledger/hold.ts';
 import type { BookedEnd } from '../ledger/reader.ts';

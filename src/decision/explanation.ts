@@ -1,8 +1,9 @@
 /** One decision taken apart, for `tollgate explain` and the admin port. */
-import type { DryAnswer } from '../decision/dry.ts';
+
 import type { DecisionFacts, Hold, TracedCandidate } from '../ledger/hold.ts';
 import type { BookedDecision, BookedEnd, BookedLine } from '../ledger/reader.ts';
 import type { PriceTables } from '../policy/policy.ts';
+import type { DryAnswer } from './dry.ts';
 
 /** One decision, taken apart. Money in smallest units of `currency`. */
 export interface Explanation {

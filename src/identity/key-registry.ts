@@ -4,14 +4,14 @@ import type * as z from 'zod';
 import type { Audit, AuditEvent, AuditValue, AuditVerb } from '../core/audit.ts';
 import { dayOf } from '../core/day.ts';
 import { systemCodeOf, TollgateError } from '../core/errors.ts';
-import { mintApiKey } from '../identity/api-key.ts';
-import { digestText } from '../identity/digest.ts';
-import { appendKey, type KeyEntry, keyFileOf, revokeKey } from '../identity/key-file.ts';
-import { lifetimeOf } from '../identity/lifetime.ts';
-import type { Peppers } from '../identity/peppers.ts';
 import { keysDirectory } from '../policy/directory.ts';
 import { environment, keyId, kind, owner } from '../policy/forms.ts';
 import type { ApiKey, Policy } from '../policy/policy.ts';
+import { mintApiKey } from './api-key.ts';
+import { digestText } from './digest.ts';
+import { appendKey, type KeyEntry, keyFileOf, revokeKey } from './key-file.ts';
+import { lifetimeOf } from './lifetime.ts';
+import type { Peppers } from './peppers.ts';
 
 export type Actor = Pick<AuditEvent, 'who' | 'role'>;
 
