@@ -16,13 +16,16 @@ interface Fold {
 /** `append`: a row of its own, with count 1. `folded`: counted in the row of `decisionId`. */
 export type Folded = { readonly outcome: 'append' | 'folded'; readonly decisionId: string };
 
-/** What makes two refusals identical, but for the minute. */
+/**
+ * What makes two refusals identical, but for the minute. Names that no bundle knows are alike: whoever guesses at names
+ * writes one row, not one for each.
+ */
 export function foldKey(refusal: Refusal): string {
   return JSON.stringify([
     refusal.account,
     refusal.credential,
     refusal.route,
-    refusal.requestedModel ?? null,
+    refusal.reason === 'model_unknown' ? null : (refusal.requestedModel ?? null),
     refusal.reason,
     refusal.limit ?? null,
   ]);

@@ -50,6 +50,13 @@ test('past the bound the finer parts of the key are dropped, past the next nothi
   assert.equal(take(folding, refused({ requestedModel: 'a' })), a);
 });
 
+test('guesses at names of models are one row, whatever they say', () => {
+  const folding = new Folding();
+  const guesses = ['a', 'b', 'c'].map((requestedModel) => refused({ requestedModel, reason: 'model_unknown' }));
+  for (const refusal of guesses) assert.equal(take(folding, refusal), guesses[0]!.decisionId);
+  assert.deepEqual(folding.drain(), [{ decisionId: guesses[0]!.decisionId, count: 3 }]);
+});
+
 test('keys are equal if and only if their parts are', () => {
   const parts = fc.record({
     account: hostileText,
