@@ -1,6 +1,6 @@
 /** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
 import type { Logger } from 'pino';
-import { type AdminListener, startAdmin } from './app/admin.ts';
+import { type AdminListener, startAdmin } from './app/admin/listener.ts';
 import { ServingAudit, secretReloads } from './app/audit.ts';
 import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';

@@ -1,4 +1,4 @@
-/** What the admin port shows and does. Filled by src/app/admin.ts; nothing behind it is known here. */
+/** What the admin port shows and does. Filled by src/app/admin/ports.ts; nothing behind it is known here. */
 import type { AdminRole } from '../core/admin-role.ts';
 import type { AuditEvent } from '../core/audit.ts';
 

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { ServerBounds } from '../../src/admin/server.ts';
-import { type AdminListener, startAdmin } from '../../src/app/admin.ts';
+import { type AdminListener, startAdmin } from '../../src/app/admin/listener.ts';
 import { ServingAudit } from '../../src/app/audit.ts';
 import { Lifecycle } from '../../src/app/lifecycle.ts';
 import { openSecrets } from '../../src/app/secrets.ts';

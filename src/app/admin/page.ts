@@ -1,5 +1,5 @@
 /** Pages of lists that are in memory. */
-import type { Page, PageQuery } from '../admin/ports.ts';
+import type { Page, PageQuery } from '../../admin/ports.ts';
 
 /** The entries behind `after` in a list that ascends by `nameOf`; `next` is the name of the last one shown. */
 export function pageOf<T>(sorted: readonly T[], nameOf: (entry: T) => string, { limit, after }: PageQuery): Page<T> {

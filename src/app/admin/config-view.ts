@@ -1,7 +1,7 @@
 /** The settings in force as the admin port shows them: files of secrets by their paths, tokens by eight digits of a hash. */
-import type { KnownToken } from '../admin/tokens.ts';
-import { endpointText } from '../policy/endpoint.ts';
-import type { Settings } from '../policy/settings.ts';
+import type { KnownToken } from '../../admin/tokens.ts';
+import { endpointText } from '../../policy/endpoint.ts';
+import type { Settings } from '../../policy/settings.ts';
 
 const HASH_DIGITS = 8;
 

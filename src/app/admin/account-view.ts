@@ -1,9 +1,9 @@
 /** Accounts and their limits as the admin port shows them. */
-import type { Page, PageQuery } from '../admin/ports.ts';
-import { partitionOf } from '../limits/counter.ts';
-import { type Standing, standingOf } from '../limits/standing.ts';
-import type { CounterRef } from '../limits/store.ts';
-import type { AccountPolicy, BoundLimit, Policy } from '../policy/policy.ts';
+import type { Page, PageQuery } from '../../admin/ports.ts';
+import { partitionOf } from '../../limits/counter.ts';
+import { type Standing, standingOf } from '../../limits/standing.ts';
+import type { CounterRef } from '../../limits/store.ts';
+import type { AccountPolicy, BoundLimit, Policy } from '../../policy/policy.ts';
 import { pageOf } from './page.ts';
 
 /** Partitions of one limit that are shown; beyond them it says how many there are. */

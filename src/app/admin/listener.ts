@@ -1,22 +1,22 @@
 /** The admin port of a process: its server, its tokens, and the thread that reads for it. */
 import type { Server } from 'node:http';
 import type { ListenOptions } from 'node:net';
-import { adminApp } from '../admin/app.ts';
-import { FailureBrake } from '../admin/brake.ts';
-import { Fold } from '../admin/fold.ts';
-import type { AdminPorts } from '../admin/ports.ts';
-import { proverOf } from '../admin/proof.ts';
-import { adminServer, type ServerBounds } from '../admin/server.ts';
-import type { AuditEvent } from '../core/audit.ts';
-import type { Clock } from '../core/clock.ts';
-import { systemCodeOf } from '../core/errors.ts';
-import { bindSocket, inUse } from '../envoy/socket.ts';
-import type { TlsDoor } from '../envoy/tls.ts';
-import { Desk } from '../ledger/desk.ts';
-import { type Endpoint, endpointText, isLocal } from '../policy/endpoint.ts';
-import { type AdminParts, adminPorts } from './admin-ports.ts';
-import { RoleTokens } from './admin-tokens.ts';
+import { adminApp } from '../../admin/app.ts';
+import { FailureBrake } from '../../admin/brake.ts';
+import { Fold } from '../../admin/fold.ts';
+import type { AdminPorts } from '../../admin/ports.ts';
+import { proverOf } from '../../admin/proof.ts';
+import { adminServer, type ServerBounds } from '../../admin/server.ts';
+import type { AuditEvent } from '../../core/audit.ts';
+import type { Clock } from '../../core/clock.ts';
+import { systemCodeOf } from '../../core/errors.ts';
+import { bindSocket, inUse } from '../../envoy/socket.ts';
+import type { TlsDoor } from '../../envoy/tls.ts';
+import { Desk } from '../../ledger/desk.ts';
+import { type Endpoint, endpointText, isLocal } from '../../policy/endpoint.ts';
 import type { BookQuestion, BookThreadData } from './book-thread.ts';
+import { type AdminParts, adminPorts } from './ports.ts';
+import { RoleTokens } from './token-files.ts';
 
 export interface AdminOptions extends AdminParts {
   /** Asks for client certificates; undefined: it is plain. */

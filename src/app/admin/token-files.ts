@@ -1,10 +1,10 @@
 /** The tokens of roles as their files say now. */
 import { readFile } from 'node:fs/promises';
-import { type KnownToken, readTokens } from '../admin/tokens.ts';
-import type { AdminRole } from '../core/admin-role.ts';
-import { systemCodeOf, TollgateError } from '../core/errors.ts';
-import type { AdminSettings } from '../policy/settings-admin.ts';
-import type { EventLog } from '../telemetry/log.ts';
+import { type KnownToken, readTokens } from '../../admin/tokens.ts';
+import type { AdminRole } from '../../core/admin-role.ts';
+import { systemCodeOf, TollgateError } from '../../core/errors.ts';
+import type { AdminSettings } from '../../policy/settings-admin.ts';
+import type { EventLog } from '../../telemetry/log.ts';
 
 const LOOK_MS = 2_000;
 

@@ -1,11 +1,11 @@
 /** The thread that reads ledger and audit for the admin port: a long search holds up no decision, and ends with its thread. */
 import { workerData } from 'node:worker_threads';
-import type { AuditPageQuery, DecisionsQuery } from '../admin/ports.ts';
-import { TollgateError } from '../core/errors.ts';
-import { explanationOf } from '../decision/explanation.ts';
-import { openAuditReader } from '../ledger/audit-book.ts';
-import { answerAtDesk } from '../ledger/desk.ts';
-import { type LedgerReader, openLedgerReader } from '../ledger/reader.ts';
+import type { AuditPageQuery, DecisionsQuery } from '../../admin/ports.ts';
+import { TollgateError } from '../../core/errors.ts';
+import { explanationOf } from '../../decision/explanation.ts';
+import { openAuditReader } from '../../ledger/audit-book.ts';
+import { answerAtDesk } from '../../ledger/desk.ts';
+import { type LedgerReader, openLedgerReader } from '../../ledger/reader.ts';
 
 export interface BookThreadData {
   readonly ledger: string;

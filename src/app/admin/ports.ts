@@ -1,23 +1,23 @@
 /** What the admin port shows and does, from the parts of a running process. */
-import type { AdminPorts, Caller, KeyView, PolicyView } from '../admin/ports.ts';
-import type { KnownToken } from '../admin/tokens.ts';
-import type { Audit } from '../core/audit.ts';
-import type { Clock } from '../core/clock.ts';
-import { TollgateError } from '../core/errors.ts';
-import { parseDecisionId } from '../core/ids.ts';
-import { createKey, keyRow, type Registry, revokeKeyOf } from '../identity/key-registry.ts';
-import type { Peppers } from '../identity/peppers.ts';
-import type { Desk } from '../ledger/desk.ts';
-import type { MemoryLimitStore } from '../limits/memory-store.ts';
-import type { Policy } from '../policy/policy.ts';
-import type { Settings } from '../policy/settings.ts';
-import type { EventLog } from '../telemetry/log.ts';
+import type { AdminPorts, Caller, KeyView, PolicyView } from '../../admin/ports.ts';
+import type { KnownToken } from '../../admin/tokens.ts';
+import type { Audit } from '../../core/audit.ts';
+import type { Clock } from '../../core/clock.ts';
+import { TollgateError } from '../../core/errors.ts';
+import { parseDecisionId } from '../../core/ids.ts';
+import { createKey, keyRow, type Registry, revokeKeyOf } from '../../identity/key-registry.ts';
+import type { Peppers } from '../../identity/peppers.ts';
+import type { Desk } from '../../ledger/desk.ts';
+import type { MemoryLimitStore } from '../../limits/memory-store.ts';
+import type { Policy } from '../../policy/policy.ts';
+import type { Settings } from '../../policy/settings.ts';
+import type { EventLog } from '../../telemetry/log.ts';
+import type { Lifecycle } from '../lifecycle.ts';
+import type { PolicyInForce } from '../policy-in-force.ts';
 import { accountsPage, accountView, instant, limitsView } from './account-view.ts';
 import type { BookQuestion } from './book-thread.ts';
 import { configView } from './config-view.ts';
-import type { Lifecycle } from './lifecycle.ts';
 import { pageOf } from './page.ts';
-import type { PolicyInForce } from './policy-in-force.ts';
 
 export interface AdminParts {
   /** The bundle's directory. */
@@ -52,12 +52,7 @@ export function adminPorts(parts: PortParts): AdminPorts {
     version: parts.version,
     readiness: () => {
       const { ok, why } = lifecycle.ready();
-      const missing = policy.current() === undefined ? ['there is no valid policy'] : [];
-      return {
-        ready: ok && missing.length === 0,
-        reasons: [...new Set([...why, ...missing])],
-        policy_version: policy.current()?.version,
-      };
+      return { ready: ok, reasons: why, policy_version: policy.current()?.version };
     },
     metrics: () => parts.metrics(),
     policy: () => policyView(parts),
