@@ -69,6 +69,8 @@ export class DirectoryWatch {
   #watchAnew({ text }: Fingerprint): void {
     if (this.#isClosed || (text === this.#watched && this.#watchers.length > 0)) return;
     this.#watched = text;
+    // What changed between the look and the new watch had no event.
+    this.#isDue = true;
     for (const watcher of this.#watchers) watcher.close();
     this.#watchers = ['', ...SUBDIRECTORIES].flatMap((below) => this.#watch(below) ?? []);
   }
