@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { DIFF_PORTS } from '../../src/cli/diff.ts';
 import { loadBundle } from '../../src/policy/bundle.ts';
-import { diffPolicies, type GroupedChange, type Side } from '../../src/policy/diff.ts';
+import type { Side } from '../../src/policy/diff/change.ts';
+import { diffPolicies, type GroupedChange } from '../../src/policy/diff/policies.ts';
 import type { Scope } from '../support/scope.ts';
 import { bundleWith, policyOf } from './bundles.ts';
 

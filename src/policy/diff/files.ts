@@ -1,6 +1,6 @@
 /** Whose files differ. */
 import { createHash } from 'node:crypto';
-import type { BundleFile, FileRole } from './directory.ts';
+import type { BundleFile, FileRole } from '../directory.ts';
 
 export interface FileChange {
   readonly file: string;

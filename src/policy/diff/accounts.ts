@@ -1,7 +1,9 @@
 /** Accounts, their plans and the limits whose counters they own. */
-import type { Change, DiffPorts, Effect, Side } from './diff.ts';
-import { capText, dateText } from './diff-words.ts';
-import type { AccountPolicy, BoundLimit, Plan } from './policy.ts';
+
+import { dayOf } from '../../core/day.ts';
+import type { AccountPolicy, BoundLimit, Plan } from '../policy.ts';
+import type { Change, DiffPorts, Effect, Side } from './change.ts';
+import { capText } from './words.ts';
 
 type Own = Omit<Change, 'of' | 'about'>;
 
@@ -92,7 +94,7 @@ function* boundChanges(
   if (was !== is) {
     const direction = a.limit.shape.kind === b.limit.shape.kind && !isAnew ? directionOf(a, b) : undefined;
     const word = direction === undefined ? 'changed' : direction === 'gain' ? 'raised' : 'lowered';
-    const until = b.override === undefined ? '' : ` until ${dateText(b.override.untilMs)}`;
+    const until = b.override === undefined ? '' : ` until ${dayOf(b.override.untilMs)}`;
     yield { effect: direction ?? 'change', text: `limit ${named(b)} ${word}: ${was} → ${is}${until}` };
   }
   if (a.limit.enforce !== b.limit.enforce) {

@@ -1,8 +1,8 @@
 /** Who may use what: access.yaml and the plan together, for each declared account, route, model and class. */
-import type { AccessParts } from './access-rules.ts';
-import type { Change, DiffPorts, Side } from './diff.ts';
-import { compileAccountPatterns } from './glob.ts';
-import type { Policy } from './policy.ts';
+import type { AccessParts } from '../access-rules.ts';
+import { compileAccountPatterns } from '../glob.ts';
+import type { Policy } from '../policy.ts';
+import type { Change, DiffPorts, Side } from './change.ts';
 
 export function* diffAccess(before: Side, after: Side, ports: DiffPorts): Generator<Change, void> {
   const [was, is] = [new Reach(before, ports), new Reach(after, ports)];

@@ -1,6 +1,7 @@
 /** Routes, models, classes and what stands for the whole bundle. */
-import type { Change, Side } from './diff.ts';
-import type { Model, Policy, Route } from './policy.ts';
+
+import type { Model, Policy, Route } from '../policy.ts';
+import type { Change, Side } from './change.ts';
 
 type Facts = ReadonlyMap<string, string>;
 

@@ -1,6 +1,6 @@
 /** Parts of a policy in words, for a comparison. */
-import { formatMoney } from '../core/money.ts';
-import type { BoundLimit, Period, PriceTables } from './policy.ts';
+import { formatMoney } from '../../core/money.ts';
+import type { BoundLimit, Period, PriceTables } from '../policy.ts';
 
 const SPANS: readonly (readonly [ms: number, name: string])[] = [
   [86_400_000, 'day'],
@@ -33,10 +33,6 @@ export function capText({ limit, override }: BoundLimit, prices: PriceTables): s
 export function moneyText(amount: number, { currency, decimals }: PriceTables): string {
   const text = formatMoney(BigInt(amount), { decimals });
   return `${text.replace(/(\.\d\d\d*?)0+$/, '$1')} ${currency}`;
-}
-
-export function dateText(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }
 
 function periodText(period: Period): string {

@@ -1,8 +1,10 @@
 /** Prices up and down, by list, model and meter. */
-import { METERS, type Meter } from '../core/units.ts';
-import type { Change } from './diff.ts';
-import { dateText, moneyText } from './diff-words.ts';
-import type { PriceRow, PriceTables } from './policy.ts';
+
+import { dayOf } from '../../core/day.ts';
+import { METERS, type Meter } from '../../core/units.ts';
+import type { PriceRow, PriceTables } from '../policy.ts';
+import type { Change } from './change.ts';
+import { moneyText } from './words.ts';
 
 /** A customer gains where a price falls; what a provider costs us is a change. */
 export function* diffPrices(before: PriceTables, after: PriceTables): Generator<Change, void> {
@@ -48,7 +50,7 @@ function* rowChanges(
     if (a?.price === b?.price) continue;
     const { meter, row } = (b ?? a)!;
     const over = row.inputOver === 0 ? '' : ` over ${row.inputOver} tokens`;
-    const at = `${meter.replaceAll('_', ' ')}${over} from ${dateText(row.fromMs)}`;
+    const at = `${meter.replaceAll('_', ' ')}${over} from ${dayOf(row.fromMs)}`;
     const show = (cell: Cell | undefined, tables: PriceTables): string =>
       cell === undefined ? 'none' : moneyText(cell.price, tables);
     const isCharged = book === 'charge' && a !== undefined && b !== undefined;

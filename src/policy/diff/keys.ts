@@ -1,8 +1,9 @@
 /** Who can prove who they are: API keys and issuers of tokens. */
-import type { Change, Side } from './diff.ts';
-import { dateText } from './diff-words.ts';
-import type { Issuer } from './issuer.ts';
-import type { ApiKey, Policy } from './policy.ts';
+
+import { dayOf } from '../../core/day.ts';
+import type { Issuer } from '../issuer.ts';
+import type { ApiKey, Policy } from '../policy.ts';
+import type { Change, Side } from './change.ts';
 
 export function* diffKeys({ policy: before }: Side, { policy: after }: Side): Generator<Change, void> {
   for (const of of new Set([...before.keys.keys(), ...after.keys.keys()])) {
@@ -37,7 +38,7 @@ function* keyChanges(
   }
   if (was.expiresMs !== is.expiresMs) {
     const [effect, word] = is.expiresMs < was.expiresMs ? (['lose', 'earlier'] as const) : (['gain', 'later'] as const);
-    yield { effect, text: `ends ${word}: ${dateText(was.expiresMs)} → ${dateText(is.expiresMs)}` };
+    yield { effect, text: `ends ${word}: ${dayOf(was.expiresMs)} → ${dayOf(is.expiresMs)}` };
   }
   for (const name of ['account', 'class', 'kind', 'environment', 'owner', 'shared'] as const) {
     if (was[name] !== is[name]) yield { effect: 'change', text: `${name}: ${was[name]} → ${is[name]}` };
