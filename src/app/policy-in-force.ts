@@ -3,11 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
-import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../policy/reload-loader.ts';
-import type { JudgedBundle, Seen } from '../policy/reload-wire.ts';
+import { fingerprintOf } from '../policy/reload/fingerprint.ts';
+import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../policy/reload/loader.ts';
+import { DirectoryWatch } from '../policy/reload/watch.ts';
+import type { JudgedBundle, Seen } from '../policy/reload/wire.ts';
 import type { Settings } from '../policy/settings.ts';
-import { DirectoryWatch } from '../policy/watch-directory.ts';
-import { fingerprintOf } from '../policy/watch-fingerprint.ts';
 import type { PolicyFault, PolicyNews } from './policy-news.ts';
 import type { PriceShelf } from './price-shelf.ts';
 import { changedSettings } from './settings-change.ts';
@@ -20,6 +20,7 @@ const PREPARE_MS = 1_000;
 const RETRY_MS = 60_000;
 /** Before a load is tried again whose reader died. */
 const BACKOFF_MS = [100, 500];
+
 export interface PolicyStatus {
   /** In force; empty: none. */
   readonly version: string;
@@ -116,11 +117,6 @@ export class PolicyInForce {
 
   status(): PolicyStatus {
     return { version: this.#policy?.version ?? '', loadedAtMs: this.#loadedAtMs, fault: this.#fault };
-  }
-
-  /** Threads that died while they read a bundle. */
-  get readerDeaths(): number {
-    return this.#loader.deaths;
   }
 
   /** Begins to look at the directory. */

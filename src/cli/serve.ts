@@ -6,8 +6,8 @@ import { type LoadedBundle, loadBundle } from '../policy/bundle.ts';
 import { endpointText } from '../policy/endpoint.ts';
 import type { Policy } from '../policy/policy.ts';
 import { formatProblem } from '../policy/problem.ts';
+import { fingerprintOf } from '../policy/reload/fingerprint.ts';
 import type { Settings } from '../policy/settings.ts';
-import { fingerprintOf } from '../policy/watch-fingerprint.ts';
 import { createLog } from '../telemetry/log.ts';
 import { hasProblems } from './bundle.ts';
 

@@ -6,7 +6,7 @@ import type { Policy } from './policy.ts';
 import { assemblePolicy, type PolicyParts } from './policy-parts.ts';
 import { type Problem, Problems } from './problem.ts';
 import { lintPeppers, lintReach } from './reach.ts';
-import { lintFinished } from './reload-finished.ts';
+import { lintFinished } from './reload/finished.ts';
 import { compileSettings, type Settings, type SettingsNeeds } from './settings.ts';
 import { unserved } from './unserved.ts';
 

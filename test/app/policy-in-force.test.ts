@@ -10,7 +10,7 @@ import { PriceShelf } from '../../src/app/price-shelf.ts';
 import type { Audit, AuditEvent } from '../../src/core/audit.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { loadBundle } from '../../src/policy/bundle.ts';
-import { fingerprintOf } from '../../src/policy/watch-fingerprint.ts';
+import { fingerprintOf } from '../../src/policy/reload/fingerprint.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { bundleWith, policyOf } from '../policy/bundles.ts';
 import type { Scope } from '../support/scope.ts';
@@ -152,7 +152,7 @@ test('who asks while one runs shares the next', async (t) => {
 });
 
 test('P20: a reader that dies delays a bundle and nothing else', async (t) => {
-  const reader = new URL('../../src/policy/reload-reader.ts', import.meta.url);
+  const reader = new URL('../../src/policy/reload/reader.ts', import.meta.url);
   const dying = async (deaths: number): Promise<URL> => {
     const dir = await tempDir(t);
     await writeFile(join(dir, 'left'), String(deaths));

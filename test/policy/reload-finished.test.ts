@@ -8,9 +8,9 @@ import { judgeFiles } from '../../src/policy/bundle.ts';
 import { readBundleFiles } from '../../src/policy/directory.ts';
 import { ParsedFiles } from '../../src/policy/documents.ts';
 import { Problems } from '../../src/policy/problem.ts';
-import { lintFinished, markedFiles } from '../../src/policy/reload-finished.ts';
-import { readSettled } from '../../src/policy/reload-read.ts';
-import { fingerprintOf } from '../../src/policy/watch-fingerprint.ts';
+import { fingerprintOf } from '../../src/policy/reload/fingerprint.ts';
+import { lintFinished, markedFiles } from '../../src/policy/reload/finished.ts';
+import { readSettled } from '../../src/policy/reload/settled.ts';
 import { bundleWith } from './bundles.ts';
 
 test('C2: of a marked file every prefix is refused, but the whole', async (t) => {

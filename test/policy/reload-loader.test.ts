@@ -7,12 +7,12 @@ import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { loadBundle } from '../../src/policy/bundle.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../../src/policy/reload-loader.ts';
+import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../../src/policy/reload/loader.ts';
 import type { Scope } from '../support/scope.ts';
 import { tempDir } from '../support/temp.ts';
 import { bundleWith, policyOf } from './bundles.ts';
 
-const READER = new URL('../../src/policy/reload-reader.ts', import.meta.url);
+const READER = new URL('../../src/policy/reload/reader.ts', import.meta.url);
 const EVERYTHING = { before: undefined, marked: [], known: undefined };
 
 function loaderFor(scope: Scope, options: LoaderOptions = {}): BundleLoader {

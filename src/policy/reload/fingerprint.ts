@@ -1,8 +1,8 @@
 /** What can be seen of a bundle's directory without reading its files: enough to know that something changed. */
 import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCodeOf } from '../core/errors.ts';
-import { isDocumentName, SUBDIRECTORIES } from './directory.ts';
+import { systemCodeOf } from '../../core/errors.ts';
+import { isDocumentName, SUBDIRECTORIES } from '../directory.ts';
 
 /** What is seen of one file, its link followed. */
 export interface Stamp {

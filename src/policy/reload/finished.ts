@@ -1,6 +1,6 @@
 /** Whether a file was written to its end: a YAML file that was cut off may be a valid one that says less. */
-import type { BundleFile } from './directory.ts';
-import { type Problems, topOf } from './problem.ts';
+import type { BundleFile } from '../directory.ts';
+import { type Problems, topOf } from '../problem.ts';
 
 const LINE_FEED = 0x0a;
 /** YAML's end of a document, on the last line. */

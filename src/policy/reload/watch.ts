@@ -1,8 +1,8 @@
 /** Sees that a bundle's directory changed: at once where the system tells, within the poll's interval where it does not. */
 import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
-import { isDocumentName, SUBDIRECTORIES } from './directory.ts';
-import { type Fingerprint, fingerprintOf, MOUNT_LINK } from './watch-fingerprint.ts';
+import { isDocumentName, SUBDIRECTORIES } from '../directory.ts';
+import { type Fingerprint, fingerprintOf, MOUNT_LINK } from './fingerprint.ts';
 
 /** Without any event: a mount over the network, or a watch that was lost. */
 const POLL_MS = 5_000;

@@ -1,9 +1,9 @@
 /** Reads a bundle that somebody may be writing: all of one moment, and nothing that was just touched. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '../core/clock.ts';
-import { type BundleFile, readBundleFiles } from './directory.ts';
-import { Problems } from './problem.ts';
-import { type Fingerprint, fingerprintOf } from './watch-fingerprint.ts';
+import type { Clock } from '../../core/clock.ts';
+import { type BundleFile, readBundleFiles } from '../directory.ts';
+import { Problems } from '../problem.ts';
+import { type Fingerprint, fingerprintOf } from './fingerprint.ts';
 
 /** Two looks that far apart must see the same. reference C2. */
 const LOOK_AGAIN_MS = 100;

@@ -1,9 +1,9 @@
 /** What the main thread and the thread that reads bundles say to each other. All of it is plain data. */
-import type { AccountParts } from './account-resolver.ts';
-import type { LoadedBundle } from './bundle.ts';
-import type { ApiKey, Policy } from './policy.ts';
-import type { PolicyParts } from './policy-parts.ts';
-import type { Settings } from './settings.ts';
+import type { AccountParts } from '../account-resolver.ts';
+import type { LoadedBundle } from '../bundle.ts';
+import type { ApiKey, Policy } from '../policy.ts';
+import type { PolicyParts } from '../policy-parts.ts';
+import type { Settings } from '../settings.ts';
 
 /** Read the bundle of `dir`. */
 export interface LoadAsk {

@@ -2,14 +2,14 @@
 
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
-import { systemClock } from '../core/clock.ts';
-import { judgeFiles } from './bundle.ts';
-import type { BundleFile } from './directory.ts';
-import { ParsedFiles } from './documents.ts';
-import { markedFiles } from './reload-finished.ts';
-import { readSettled } from './reload-read.ts';
-import { headOf, slicesOf } from './reload-slices.ts';
-import type { FromReader, LoadAsk, Slice, ToReader } from './reload-wire.ts';
+import { systemClock } from '../../core/clock.ts';
+import { judgeFiles } from '../bundle.ts';
+import type { BundleFile } from '../directory.ts';
+import { ParsedFiles } from '../documents.ts';
+import { markedFiles } from './finished.ts';
+import { readSettled } from './settled.ts';
+import { headOf, slicesOf } from './slices.ts';
+import type { FromReader, LoadAsk, Slice, ToReader } from './wire.ts';
 
 const parsed = new ParsedFiles();
 let slices: Generator<Slice, void> | undefined;

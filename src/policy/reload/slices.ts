@@ -1,8 +1,8 @@
 /** A policy's parts in pieces that a busy thread can take one at a time, and together again. */
-import type { AccountParts } from './account-resolver.ts';
-import type { ApiKey } from './policy.ts';
-import type { PolicyParts } from './policy-parts.ts';
-import type { PolicyHead, Slice } from './reload-wire.ts';
+import type { AccountParts } from '../account-resolver.ts';
+import type { ApiKey } from '../policy.ts';
+import type { PolicyParts } from '../policy-parts.ts';
+import type { PolicyHead, Slice } from './wire.ts';
 
 /** Accounts, limits and keys in a slice: well below a millisecond to take. */
 const WEIGHT_MAX = 100;
