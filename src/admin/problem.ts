@@ -2,26 +2,8 @@
 import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, TollgateError } from '../core/errors.ts';
 
-/** What a problem is, for machines. A word once published is never renamed. */
-export const PROBLEM_CODES = [
-  'request_malformed',
-  'credential_missing',
-  'credential_unknown',
-  'role_forbidden',
-  'origin_foreign',
-  'not_found',
-  'method_wrong',
-  'conflict',
-  'body_too_large',
-  'media_type_wrong',
-  'host_unknown',
-  'too_many_failures',
-  'internal_error',
-  'unavailable',
-] as const;
-export type ProblemCode = (typeof PROBLEM_CODES)[number];
-
-const STATUSES: Readonly<Record<ProblemCode, number>> = {
+/** What a problem is, for machines, and its status. A word once published is never renamed. */
+const STATUSES = {
   request_malformed: 400,
   credential_missing: 401,
   credential_unknown: 401,
@@ -36,7 +18,8 @@ const STATUSES: Readonly<Record<ProblemCode, number>> = {
   too_many_failures: 429,
   internal_error: 500,
   unavailable: 503,
-};
+} as const satisfies Readonly<Record<string, number>>;
+export type ProblemCode = keyof typeof STATUSES;
 
 /** What a failure of a use case is on the wire; the others are ours to mend. Their words are written for operators. */
 const OF_FAILURES: Readonly<Partial<Record<ErrorCode, ProblemCode>>> = {

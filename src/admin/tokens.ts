@@ -1,6 +1,6 @@
 /** Tokens of roles: files are read into digests, and a token is compared with all of them in constant time. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { AdminRole } from '../core/admin-role.ts';
+import { type AdminRole, TOKEN_CHARS_MAX, TOKEN_CHARS_MIN } from '../core/admin-role.ts';
 
 /** A token's digest, and the roles that it proves. */
 export interface KnownToken {
@@ -8,8 +8,8 @@ export interface KnownToken {
   readonly role: AdminRole;
 }
 
-/** RFC 6750's b64token, long enough not to be guessed. */
-const TOKEN = /^[A-Za-z0-9._~+/-]{32,256}={0,2}$/;
+/** RFC 6750's b64token. */
+const TOKEN = new RegExp(`^[A-Za-z0-9._~+/-]{${TOKEN_CHARS_MIN},${TOKEN_CHARS_MAX}}={0,2}$`);
 /** Two are live while one takes the other's place. */
 const TOKENS_MAX = 2;
 
@@ -17,9 +17,14 @@ export function tokenDigest(token: string): Buffer {
   return createHash('sha256').update(token, 'latin1').digest();
 }
 
-/** What a token is called in records: eight digits of its hash, which say nothing of a token this long. */
+/** Eight digits of a token's hash: they tell it from others, and say nothing of a token this long. */
+export function tokenDigits(digest: Buffer): string {
+  return digest.toString('hex').slice(0, 8);
+}
+
+/** What a token is called in records. */
 export function tokenName(digest: Buffer): string {
-  return `token:${digest.toString('hex').slice(0, 8)}`;
+  return `token:${tokenDigits(digest)}`;
 }
 
 /** Reads the text of a token file: one or two tokens, a line each. Undefined for anything else. The text is not kept. */

@@ -50,7 +50,7 @@ export async function stopInOrder(parts: Stopping, { drainMs }: { readonly drain
  * Waits for the entries of calls that have just ended, which Envoy sends with its next flush: until nothing is open, or none
  * has come for `LAST_QUIET_MS`. Streams that go on longer are settled by the process that comes after.
  */
-export async function lastEntries(meter: Pick<Meter, 'counts'>): Promise<void> {
+async function lastEntries(meter: Pick<Meter, 'counts'>): Promise<void> {
   let before = meter.counts().open;
   for (let waited = 0, quiet = 0; waited < LAST_MS && quiet < LAST_QUIET_MS; waited += LAST_POLL_MS) {
     if (before === 0) return;

@@ -1,26 +1,21 @@
 /** The port of the audit: who changed what, or tried to. Every room may emit through it. */
-
-import { ADMIN_ROLES } from './admin-role.ts';
+import type { AdminRole } from './admin-role.ts';
 
 /** `operator`: whoever runs a command on the machine. `system`: the process itself. `nobody`: could not be proved. */
-export const AUDIT_ROLES = [...ADMIN_ROLES, 'operator', 'system', 'nobody'] as const;
-export type AuditRole = (typeof AUDIT_ROLES)[number];
+export type AuditRole = AdminRole | 'operator' | 'system' | 'nobody';
 
 /** Everything that leaves a record. A word once published is never renamed. */
-export const AUDIT_VERBS = [
-  'serve_start',
-  'serve_stop',
-  'key_create',
-  'key_revoke',
-  'policy_reload',
-  'secret_reload',
-  'admin_refused',
-] as const;
-export type AuditVerb = (typeof AUDIT_VERBS)[number];
+export type AuditVerb =
+  | 'serve_start'
+  | 'serve_stop'
+  | 'key_create'
+  | 'key_revoke'
+  | 'policy_reload'
+  | 'secret_reload'
+  | 'admin_refused';
 
 /** `done`: it is so now. `refused`: by a rule of ours, nothing changed. `failed`: something broke, nothing is known to have changed. */
-export const AUDIT_OUTCOMES = ['done', 'refused', 'failed'] as const;
-export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
+export type AuditOutcome = 'done' | 'refused' | 'failed';
 
 /** Plain data. Never a secret, nor a digest of one. */
 export type AuditValue =

@@ -1,6 +1,6 @@
 /** tollgate.yaml's `listen.admin`, `admin` and `audit`: the port for people and scrapers, who may use it, what it leaves behind. */
 import * as z from 'zod';
-import { ADMIN_ROLES, type AdminRole } from '../core/admin-role.ts';
+import { ADMIN_ROLES, type AdminRole, TOKEN_CHARS_MAX, TOKEN_CHARS_MIN } from '../core/admin-role.ts';
 import { ENDPOINT, type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
 import { checked, list, text } from './forms.ts';
 import { type Problems, show } from './problem.ts';
@@ -62,10 +62,8 @@ export const auditSchema = z.strictObject({ path: fileName.optional() });
 
 const ADMIN: Endpoint = Object.freeze({ kind: 'tcp', host: '127.0.0.1', port: 18_082 });
 
-/** Two tokens of 256 characters and their line feeds; shorter than 32 is guessed. */
-export const TOKEN_CHARS_MIN = 32;
-export const TOKEN_CHARS_MAX = 256;
-const TOKEN_BYTES_MAX = 2 * (TOKEN_CHARS_MAX + 2);
+/** Two tokens, each with at most two `=` of padding and the end of its line. */
+const TOKEN_BYTES_MAX = 2 * (TOKEN_CHARS_MAX + 4);
 
 /** Where the admin port listens; undefined: nowhere. `below`: makes a path absolute. */
 export function listenAdminOf(written: string | undefined, below: (path: string) => string): Endpoint | undefined {

@@ -6,8 +6,6 @@ import type { MetricData } from '@opentelemetry/sdk-metrics';
 import type { Metrics } from './metrics.ts';
 import { METRICS, type MetricSpec, prometheusName, SERVICE } from './names.ts';
 
-export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
-
 const SPECS: ReadonlyMap<string, MetricSpec> = new Map(Object.values(METRICS).map((spec) => [spec.name, spec]));
 
 /**

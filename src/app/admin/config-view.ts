@@ -1,15 +1,13 @@
 /** The settings in force as the admin port shows them: files of secrets by their paths, tokens by eight digits of a hash. */
-import type { KnownToken } from '../../admin/tokens.ts';
+import { type KnownToken, tokenDigits } from '../../admin/tokens.ts';
 import { endpointText } from '../../policy/endpoint.ts';
 import type { Settings } from '../../policy/settings.ts';
-
-const HASH_DIGITS = 8;
 
 export function configView(settings: Settings, tokens: readonly KnownToken[]): unknown {
   const { listen, admin, ...rest } = settings;
   const roles = [...admin.roles].map(([role, proofs]) => {
     const held = tokens.filter((token) => token.role === role);
-    const hashes = held.map(({ digest }) => `sha256:${digest.toString('hex').slice(0, HASH_DIGITS)}`);
+    const hashes = held.map(({ digest }) => `sha256:${tokenDigits(digest)}`);
     return [role, { ...proofs, tokens: hashes }] as const;
   });
   return {

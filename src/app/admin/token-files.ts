@@ -1,7 +1,7 @@
 /** The tokens of roles as their files say now. */
 import { readFile } from 'node:fs/promises';
 import { type KnownToken, readTokens } from '../../admin/tokens.ts';
-import type { AdminRole } from '../../core/admin-role.ts';
+import { type AdminRole, TOKEN_CHARS_MAX, TOKEN_CHARS_MIN } from '../../core/admin-role.ts';
 import { systemCodeOf, TollgateError } from '../../core/errors.ts';
 import type { AdminSettings } from '../../policy/settings-admin.ts';
 import type { EventLog } from '../../telemetry/log.ts';
@@ -66,7 +66,8 @@ export class RoleTokens {
 async function readTokenFile(file: string, role: AdminRole): Promise<readonly KnownToken[] | string> {
   try {
     const tokens = readTokens(await readFile(file, 'latin1'), role);
-    return tokens ?? 'expected one or two tokens of 32 to 256 characters of [A-Za-z0-9._~+/-], a line each';
+    const form = `${TOKEN_CHARS_MIN} to ${TOKEN_CHARS_MAX} characters of [A-Za-z0-9._~+/-]`;
+    return tokens ?? `expected one or two tokens of ${form}, a line each`;
   } catch (cause) {
     return `cannot be read (${systemCodeOf(cause) ?? 'unknown error'})`;
   }
