@@ -12,6 +12,11 @@ const COOLDOWN_MS = 10_000;
 const COOLDOWN_EMPTY_MS = 1_000;
 /** An older set is fetched again beside the next look-up, so that a key that was taken away ends. */
 const REFRESH_AFTER_MS = 300_000;
+/**
+ * Callers that wait for a fetch, of all issuers together. Anybody can be one with a `kid` of their own: without a bound they
+ * fill the decisions under way while an issuer is slow, and Tollgate sheds callers who are known.
+ */
+export const WAITING_MAX = 50;
 
 /** What a key ring stands on. */
 export interface KeyRingPorts {
@@ -25,7 +30,7 @@ export interface KeyRingPorts {
 /** `fetch_failed`: the set could not be had, the last one stays. `dropped`: keys of a new set are not used. */
 export type KeyFault = 'fetch_failed' | 'dropped';
 
-/** `unknown`: the issuer has no such key. `unavailable`: no set was ever had. */
+/** `unknown`: the issuer has no such key. `unavailable`: no set was ever had, or too many wait for one. */
 type Lookup = CryptoKey | 'unknown' | 'unavailable';
 
 class KeyRing {
@@ -43,29 +48,30 @@ class KeyRing {
     this.#onSet = onSet;
   }
 
-  /** Waits for a fetch only where the key is not there, and at most for one. */
-  async key(kid: string | undefined, algorithm: Signature): Promise<Lookup> {
+  /** The key as far as it is there; an old set is fetched again meanwhile. */
+  known(kid: string | undefined, algorithm: Signature): CryptoKey | undefined {
     const found = this.#set?.find(kid, algorithm);
-    if (found !== undefined) {
-      if (this.#ports.clock.monotonicMs() - this.#gotAtMs >= REFRESH_AFTER_MS) void this.refresh();
-      return found;
-    }
-    await this.refresh();
+    const isOld = this.#ports.clock.monotonicMs() - this.#gotAtMs >= REFRESH_AFTER_MS;
+    if (found !== undefined && isOld) this.refresh();
+    return found;
+  }
+
+  /** What is to be said as things stand. */
+  lookup(kid: string | undefined, algorithm: Signature): Lookup {
     return this.#set === undefined ? 'unavailable' : (this.#set.find(kid, algorithm) ?? 'unknown');
   }
 
-  /** Joins the fetch under way, starts one, or does nothing because the last began too lately. Never rejects. */
-  async refresh(): Promise<void> {
-    if (this.#asking === undefined) {
-      const nowMs = this.#ports.clock.monotonicMs();
-      // Counted from the beginning of the last try, good or bad: a dead endpoint is not asked more often either.
-      if (nowMs - this.#askedAtMs < (this.#set === undefined ? COOLDOWN_EMPTY_MS : COOLDOWN_MS)) return;
-      this.#askedAtMs = nowMs;
-      this.#asking = this.#ask().finally(() => {
-        this.#asking = undefined;
-      });
-    }
-    await this.#asking;
+  /** The fetch under way, or a new one; undefined: none is due because the last began too lately. Never rejects. */
+  refresh(): Promise<void> | undefined {
+    if (this.#asking !== undefined) return this.#asking;
+    const nowMs = this.#ports.clock.monotonicMs();
+    // Counted from the beginning of the last try, good or bad: a dead endpoint is not asked more often either.
+    if (nowMs - this.#askedAtMs < (this.#set === undefined ? COOLDOWN_EMPTY_MS : COOLDOWN_MS)) return undefined;
+    this.#askedAtMs = nowMs;
+    this.#asking = this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
 
   async #ask(): Promise<void> {
@@ -91,6 +97,7 @@ export class KeyRings {
   readonly #ports: KeyRingPorts;
   #rings: ReadonlyMap<string, KeyRing> = new Map();
   #version = 0;
+  #waiting = 0;
 
   constructor(ports: KeyRingPorts) {
     this.#ports = ports;
@@ -121,9 +128,19 @@ export class KeyRings {
     return rings;
   }
 
-  /** The key of `issuer` that verifies `algorithm`. Waits at most for one fetch. */
+  /** The key of `issuer` that verifies `algorithm`. Waits only where it is not there, and at most for one fetch. */
   async key(issuer: Issuer, kid: string | undefined, algorithm: Signature): Promise<Lookup> {
-    return (await this.#rings.get(idOf(issuer))?.key(kid, algorithm)) ?? 'unavailable';
+    const ring = this.#rings.get(idOf(issuer));
+    const known = ring?.known(kid, algorithm);
+    if (known !== undefined) return known;
+    if (ring === undefined) return 'unavailable';
+    const fetching = ring.refresh();
+    if (fetching === undefined) return ring.lookup(kid, algorithm);
+    if (this.#waiting >= WAITING_MAX) return 'unavailable';
+    this.#waiting += 1;
+    await fetching;
+    this.#waiting -= 1;
+    return ring.lookup(kid, algorithm);
   }
 }
 

@@ -67,7 +67,8 @@ export class TokenProver {
     // From before the look-up, so that no verdict of an older key passes for one of these sets.
     const keysVersion = this.keysVersion;
     const key = await this.#rings.key(issuer, token.kid, algorithm);
-    if (key === 'unavailable') return refuse('keys_unavailable', issuer, 'its key set was never had');
+    if (key === 'unavailable')
+      return refuse('keys_unavailable', issuer, 'its key set was never had, or too many wait for it');
     if (key === 'unknown') return refuse('credential_signature', issuer, 'it has no key for this `kid` and algorithm');
     const proved = await verifyToken(token.text, { issuer, algorithm, key }, nowMs);
     if ('reason' in proved) return proved.reason === 'credential_not_yet_valid' ? proved : { ...proved, keysVersion };

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { fetchKeySet, KEY_SET_BYTES_MAX } from '../../src/identity/key-fetch.ts';
+import { WAITING_MAX } from '../../src/identity/key-ring.ts';
 import { KEYS_MAX, readKeySet } from '../../src/identity/key-set.ts';
 import { keyServer, keySetOf, type Members, type TestKey, testKey, tokenOf } from '../support/issuer.ts';
 import { tempDir } from '../support/temp.ts';
@@ -126,6 +127,26 @@ describe('key sets over time', () => {
     const found = await Promise.all(tokens.map((token) => door.reasonOf(token)));
     assert.ok(found.every((reason) => reason === 'let in'));
     assert.equal(server.requests(), 1);
+  });
+
+  test('J20 beyond fifty who wait for a fetch nobody waits: kids of strangers do not fill the decisions under way', async (t) => {
+    const server = await keyServer(t, [EC.jwk]);
+    const door = await doorOf(t, [issuerEntry(server.url)]);
+    assert.equal(await door.reasonOf(KNOWN), 'let in');
+    const held: Parameters<RequestListener>[] = [];
+    server.answer((...asked) => void held.push(asked));
+    door.pass(10_000);
+    const waiting = Array.from({ length: WAITING_MAX }, (_, i) => door.reasonOf(withKid(`flood-${i}`)));
+    const beyond = Array.from({ length: 500 }, (_, i) => door.reasonOf(withKid(`more-${i}`)));
+    assert.deepEqual(new Set(await Promise.all(beyond)), new Set(['keys_unavailable']));
+    assert.equal(await door.reasonOf(tokenOf(EC, { ...CLAIMS, sub: 'bob' })), 'let in');
+    const [request, response] = await until('the fetch', () => held[0]);
+    keySetOf([EC.jwk])(request, response);
+    assert.deepEqual(new Set(await Promise.all(waiting)), new Set(['credential_signature']));
+    // No fetch is due: nobody waits, and there is no bound.
+    const after = Array.from({ length: 500 }, (_, i) => door.reasonOf(withKid(`after-${i}`)));
+    assert.deepEqual(new Set(await Promise.all(after)), new Set(['credential_signature']));
+    assert.equal(server.requests(), 2);
   });
 
   test('I3 a set that never comes is given up after two seconds, and keeps nobody waiting who is known', async (t) => {
