@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import type { Logger } from 'pino';
 import type { Audit, AuditEvent, AuditValue, AuditVerb } from '../core/audit.ts';
 import type { Clock } from '../core/clock.ts';
+import { programBeside } from '../core/program.ts';
 import { openAudit } from '../ledger/audit-book.ts';
 import type { Append, AuditThreadData } from '../ledger/audit-thread.ts';
 import { Desk } from '../ledger/desk.ts';
@@ -16,10 +17,7 @@ const APPEND_MS = 2_000;
 /** Records that may wait for the disk; each is a person's deed, or a bundle's. */
 const WAITING_MAX = 64;
 
-const THREAD = new URL(
-  import.meta.url.endsWith('.ts') ? '../ledger/audit-thread.ts' : '../ledger/audit-thread.js',
-  import.meta.url,
-);
+const THREAD = programBeside(import.meta.url, '../ledger/audit-thread');
 
 const SYSTEM = { who: 'tollgate', role: 'system' } as const;
 

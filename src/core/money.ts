@@ -52,3 +52,14 @@ export function formatMoney(amount: bigint, options: { decimals: number; places?
   const text = places === 0 ? digits : `${digits.slice(0, -places)}.${digits.slice(-places)}`;
   return negative && shown !== 0n ? `-${text}` : text;
 }
+
+/**
+ * An amount with its currency for people: `12.50 USD`, `0.000125 USD`. Trailing zeros are cut, two places left. `places`
+ * defaults to all `decimals`.
+ */
+export function moneyText(
+  amount: bigint,
+  money: { readonly currency: string; readonly decimals: number; readonly places?: number },
+): string {
+  return `${formatMoney(amount, money).replace(/(\.\d\d\d*?)0+$/, '$1')} ${money.currency}`;
+}

@@ -1,14 +1,7 @@
-import { formatMoney } from '../core/money.ts';
+import { moneyText } from '../core/money.ts';
+import { SPANS, spanText } from '../core/span.ts';
 import type { Spend } from '../limits/store.ts';
 import type { Limit, Policy } from '../policy/policy.ts';
-
-const DAY_MS = 86_400_000;
-const SPANS: readonly (readonly [number, string])[] = [
-  [DAY_MS, 'day'],
-  [3_600_000, 'hour'],
-  [60_000, 'minute'],
-  [1_000, 'second'],
-];
 
 /** Places of money that is shown to callers: a cent is a lot for one call. */
 const PLACES = 6;
@@ -17,8 +10,7 @@ const PLACES = 6;
 export function amountText(amount: number, unit: Limit['unit'], policy: Policy): string {
   if (unit === 'charge' || unit === 'cost') {
     const { currency, decimals } = policy.prices;
-    const text = formatMoney(BigInt(amount), { decimals, places: Math.min(decimals, PLACES) });
-    return `${text.replace(/(\.\d\d\d*?)0+$/, '$1')} ${currency}`;
+    return moneyText(BigInt(amount), { currency, decimals, places: Math.min(decimals, PLACES) });
   }
   const name = unit.replace('_', ' ');
   return `${amount} ${amount === 1 ? name.slice(0, -1) : name}`;
@@ -42,14 +34,6 @@ export function limitText({ shape, unit, each }: Limit, { ceiling, n, p }: Spend
 /** Why a call asks for more than its author would think. `outputTokens`: of all its choices together. */
 export function uncappedText(outputTokens: number): string {
   return `this call gives no output cap, so ${outputTokens} output tokens were assumed`;
-}
-
-/** A length of time for people: `second`, `5 minutes`; exact, in the largest unit that divides it. */
-export function spanText(ms: number): string {
-  for (const [size, name] of SPANS) {
-    if (ms % size === 0) return ms === size ? name : `${ms / size} ${name}s`;
-  }
-  return `${ms} ms`;
 }
 
 /**

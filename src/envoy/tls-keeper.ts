@@ -1,10 +1,9 @@
 /** Keeps what a listener proves itself with as its files are: a changed set that is sound is taken, another one is not. */
 import type { Clock } from '../core/clock.ts';
+import { DAY_MS } from '../core/day.ts';
 import { TollgateError } from '../core/errors.ts';
 import type { TlsFiles } from '../policy/settings-tls.ts';
 import { readTlsFiles, type TlsMaterial, type Validity } from './tls-files.ts';
-
-const DAY_MS = 86_400_000;
 
 /** `soon` and `last` warn of the end, `expired` tells of it. */
 export type ExpiryStage = 'soon' | 'last' | 'expired';

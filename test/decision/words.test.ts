@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { spanText } from '../../src/core/span.ts';
 import type { Unit } from '../../src/core/units.ts';
-import { amountText, limitText, spanText, waitText } from '../../src/decision/words.ts';
+import { amountText, limitText, waitText } from '../../src/decision/words.ts';
 import type { Spend } from '../../src/limits/store.ts';
 import { fileScope } from '../support/scope.ts';
 import { policyOf } from './bundle.ts';

@@ -10,6 +10,7 @@ import { adminServer, type ServerBounds } from '../../admin/server.ts';
 import type { AuditEvent } from '../../core/audit.ts';
 import type { Clock } from '../../core/clock.ts';
 import { systemCodeOf } from '../../core/errors.ts';
+import { programBeside } from '../../core/program.ts';
 import { bindSocket, inUse } from '../../envoy/socket.ts';
 import type { TlsDoor } from '../../envoy/tls.ts';
 import { Desk } from '../../ledger/desk.ts';
@@ -37,7 +38,7 @@ const READ_MS = 5_000;
 /** Searches that may wait, the running one included. */
 const READS_MAX = 8;
 
-const THREAD = new URL(import.meta.url.endsWith('.ts') ? './book-thread.ts' : './book-thread.js', import.meta.url);
+const THREAD = programBeside(import.meta.url, './book-thread');
 
 /** Listens where `listen.admin` says. Throws `port_in_use`, `secret_unreadable`, `settings_invalid`; undefined: it is off. */
 export async function startAdmin(options: AdminOptions): Promise<AdminListener | undefined> {

@@ -2,8 +2,8 @@
 
 import { dayOf } from '../../core/day.ts';
 import type { AccountPolicy, BoundLimit, Plan } from '../policy.ts';
+import { capText } from './cap-text.ts';
 import type { Change, DiffPorts, Effect, Side } from './change.ts';
-import { capText } from './words.ts';
 
 type Own = Omit<Change, 'of' | 'about'>;
 

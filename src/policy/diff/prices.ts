@@ -1,10 +1,10 @@
 /** Prices up and down, by list, model and meter. */
 
 import { dayOf } from '../../core/day.ts';
+import { moneyText } from '../../core/money.ts';
 import { METERS, type Meter } from '../../core/units.ts';
 import type { PriceRow, PriceTables } from '../policy.ts';
 import type { Change } from './change.ts';
-import { moneyText } from './words.ts';
 
 /** A customer gains where a price falls; what a provider costs us is a change. */
 export function* diffPrices(before: PriceTables, after: PriceTables): Generator<Change, void> {
@@ -52,7 +52,7 @@ function* rowChanges(
     const over = row.inputOver === 0 ? '' : ` over ${row.inputOver} tokens`;
     const at = `${meter.replaceAll('_', ' ')}${over} from ${dayOf(row.fromMs)}`;
     const show = (cell: Cell | undefined, tables: PriceTables): string =>
-      cell === undefined ? 'none' : moneyText(cell.price, tables);
+      cell === undefined ? 'none' : moneyText(BigInt(cell.price), tables);
     const isCharged = book === 'charge' && a !== undefined && b !== undefined;
     const effect = isCharged ? (b.price < a.price ? 'gain' : 'lose') : 'change';
     yield { effect, text: `${at}: ${show(a, before)} → ${show(b, after)} per 1M tokens` };

@@ -4,12 +4,12 @@
  */
 import { Worker } from 'node:worker_threads';
 import { systemCodeOf } from '../../core/errors.ts';
+import { programBeside } from '../../core/program.ts';
 import { assemblePolicy } from '../policy-parts.ts';
 import { SliceTaker } from './slices.ts';
 import type { FromReader, JudgedBundle, LoadAsk, Seen, ToReader } from './wire.ts';
 
-/** From the source as it stands, or from what was built of it. */
-const READER = new URL(import.meta.url.endsWith('.ts') ? './reader.ts' : './reader.js', import.meta.url);
+const READER = programBeside(import.meta.url, './reader');
 
 /** A bundle that takes longer is refused, and its reader ended. 10 000 accounts take about a second. */
 const LOAD_MS = 30_000;
