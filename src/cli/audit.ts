@@ -3,9 +3,8 @@ import { parseDay } from '../core/day.ts';
 import { TollgateError } from '../core/errors.ts';
 import { alignedTable, printable } from '../core/table.ts';
 import { type AuditBook, openAuditReader } from '../ledger/audit-book.ts';
-import type { AuditRecord } from '../ledger/audit-record.ts';
-import { loadSettings } from '../policy/bundle.ts';
-import { hasProblems } from './bundle.ts';
+import { type AuditRecord, shownRecord } from '../ledger/audit-record.ts';
+import { fileOf } from './bundle.ts';
 import { jsonText } from './json.ts';
 
 interface AuditOptions {
@@ -47,7 +46,8 @@ Examples:
   $ tollgate audit --config ./bundle --verify`,
     )
     .action(async (options: AuditOptions) => {
-      const file = await fileOf(options);
+      const { audit: given, config } = options;
+      const file = await fileOf({ given, config, option: '--audit' }, (settings) => settings.audit.path);
       const book = openAuditReader(file);
       if (book === undefined) {
         throw new TollgateError('not_found', `there is no audit at \`${file}\`; the first change makes it`);
@@ -59,16 +59,6 @@ Examples:
         book.close();
       }
     });
-}
-
-async function fileOf({ config, audit }: AuditOptions): Promise<string> {
-  if (audit !== undefined && config === undefined) return audit;
-  if (audit !== undefined || config === undefined) {
-    throw new TollgateError('usage', 'exactly one of `--audit FILE` and `--config DIR` is needed');
-  }
-  const { settings } = await loadSettings(config);
-  if (settings === undefined) throw hasProblems(config, 'settings_invalid');
-  return settings.audit.path;
 }
 
 function show(book: AuditBook, { since, who, verb, limit, json }: AuditOptions): void {
@@ -86,11 +76,7 @@ function show(book: AuditBook, { since, who, verb, limit, json }: AuditOptions):
     ...(who === undefined ? {} : { who }),
     ...(verb === undefined ? {} : { verb }),
   });
-  process.stdout.write(json === true ? jsonText(records.map(shown)) : tableOf(records));
-}
-
-function shown({ seq, atMs, policyVersion, ...rest }: AuditRecord): object {
-  return { seq, at: new Date(atMs).toISOString(), ...rest, policy_version: policyVersion };
+  process.stdout.write(json === true ? jsonText(records.map(shownRecord)) : tableOf(records));
 }
 
 const COLUMNS = ['at', 'who', 'role', 'verb', 'object', 'outcome', 'what'] as const;

@@ -22,6 +22,11 @@ export interface AuditRecord extends AuditEvent {
   readonly hash: string;
 }
 
+/** A record as JSON shows it, by command and admin port alike. */
+export function shownRecord({ seq, atMs, policyVersion, ...rest }: AuditRecord): object {
+  return { seq, at: new Date(atMs).toISOString(), ...rest, policy_version: policyVersion };
+}
+
 /** The text that is kept of an event, at most 16 KiB; a value that is too long stands as `{cut: its bytes}`. */
 export function recordText(event: AuditEvent): string {
   const { who, role, verb, object, before, after, outcome, why, policyVersion } = event;

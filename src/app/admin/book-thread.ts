@@ -4,6 +4,7 @@ import type { AuditPageQuery, DecisionsQuery } from '../../admin/ports.ts';
 import { TollgateError } from '../../core/errors.ts';
 import { explanationOf } from '../../decision/explanation.ts';
 import { openAuditReader } from '../../ledger/audit-book.ts';
+import { shownRecord } from '../../ledger/audit-record.ts';
 import { answerAtDesk } from '../../ledger/desk.ts';
 import { type LedgerReader, openLedgerReader } from '../../ledger/reader.ts';
 
@@ -68,10 +69,7 @@ function audit({ sinceMs, who, verb, limit, after }: AuditPageQuery): string {
     });
     const entries = found.slice(0, limit);
     const next = found.length > limit ? String(entries.at(-1)?.seq) : undefined;
-    const shown = entries.map(({ seq, atMs, policyVersion, ...rest }) => {
-      return { seq, at: new Date(atMs).toISOString(), ...rest, policy_version: policyVersion };
-    });
-    return text({ entries: shown, next });
+    return text({ entries: entries.map(shownRecord), next });
   } finally {
     book.close();
   }
