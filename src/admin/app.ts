@@ -1,6 +1,7 @@
 /** The routes of the admin port. Nothing of a URL is ever a path of a file: routes are this table, answers are made here. */
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { createMiddleware } from 'hono/factory';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import * as z from 'zod';
@@ -26,6 +27,7 @@ export function adminApp({ ports, metricsFree, ...guard }: AdminAppOptions): Hon
   });
   app.use(methodNotAllowed({ app, onMethodNotAllowed: (c, methods) => answer(c, wrongMethod(methods)) }));
   app.use(changesOnlyByUs);
+  app.use(plainRequest);
   app.use(bodyLimit({ maxSize: BODY_BYTES_MAX, onError: (c) => answer(c, tooLarge) }));
   app.onError((error, c) => {
     const found = error instanceof ProblemError ? error.problem : problemOf(error);
@@ -50,6 +52,13 @@ const RELOAD_STATUS = { loaded: 200, unchanged: 200, refused: 409, moving: 409, 
 >;
 
 const tooLarge = problem('body_too_large', `expected a body of at most ${BODY_BYTES_MAX} bytes`);
+
+/** `bodyLimit` makes a new Request of one whose body has no length, or is not there; that takes a Request of Node's own only. */
+const plainRequest = createMiddleware<AdminEnv>(async (c, next) => {
+  const { method, headers, body } = c.req.raw;
+  if (body !== null) c.req.raw = new Request(c.req.url, { method, headers, body, duplex: 'half' });
+  return next();
+});
 
 /** Whoever asks whether it lives is a probe, without a token. Liveness says that the loop turns, and nothing else. */
 function health(app: Hono<AdminEnv>, ports: AdminPorts): void {

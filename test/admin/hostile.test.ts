@@ -87,6 +87,20 @@ for (const [what, headers, status] of CHANGES) {
   });
 }
 
+const PIECES: readonly [what: string, headers: readonly string[], body: string][] = [
+  ['without a body', [], ''],
+  ['whose body has no bytes', ['Content-Length: 0'], ''],
+  ['in chunks', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n'],
+  ['in no chunk', ['Transfer-Encoding: chunked'], '0\r\n\r\n'],
+];
+
+for (const [what, headers, body] of PIECES) {
+  test(`A2: a change ${what} is made, as any other`, async () => {
+    const own = ['Host: localhost', `Authorization: Bearer ${TOKENS.platform}`, 'Content-Type: application/json'];
+    assert.equal(await statusOf(raw(['POST /v1/policy/reload HTTP/1.1', ...own, ...headers], body)), 200);
+  });
+}
+
 test('A2: nothing changes by GET, and a cookie is no credential', async () => {
   assert.equal((await rig.ask('platform', { path: '/v1/policy/reload' })).status, 405);
   const cookie = `authorization=Bearer ${TOKENS.security}`;
