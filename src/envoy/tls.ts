@@ -3,8 +3,8 @@
  * list. A server behind it never sees a byte of anybody else.
  */
 import { constants } from 'node:crypto';
-import type { ListenOptions } from 'node:net';
-import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { ListenOptions, Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { systemCodeOf } from '../core/errors.ts';
 import { judgePeer, type PeerFault } from './peer.ts';
 import type { TlsMaterial } from './tls-files.ts';
@@ -14,6 +14,9 @@ import type { TlsKeeper } from './tls-keeper.ts';
 const HANDSHAKE_MS = 5_000;
 /** Connections of one door, those that shake hands included. Envoy opens one for each of its workers. */
 const CONNECTIONS_MAX = 4_096;
+
+/** Of them, those that shake hands. One more ends the oldest, which has had its time: Envoy needs a few ms of it. */
+export const SHAKING_MAX = 1_024;
 
 /** Why a connection was turned away: a fault of the peer, or `handshake`, for which `detail` has the code of OpenSSL. */
 export interface TurnedAway {
@@ -54,6 +57,7 @@ export class TlsDoor {
     let isOpen = true;
     const server = createServer({ ...handshakeOptions(keeper.material), ALPNProtocols: [protocol], noDelay: true });
     server.maxConnections = CONNECTIONS_MAX;
+    boundShaking(server);
     server.on('secureConnection', (socket) => {
       // Shook hands while the door was closed.
       if (!isOpen) {
@@ -95,6 +99,31 @@ export class TlsDoor {
       close,
     };
   }
+}
+
+/**
+ * Whoever opens connections and says nothing takes no place from those who shake hands. A Unix socket is its group's, and
+ * its connections have no names to be told apart by.
+ */
+function boundShaking(server: Server): void {
+  const shaking = new Map<string, Socket>();
+  server.on('connection', (socket) => {
+    const name = nameOf(socket);
+    if (name === undefined) return;
+    shaking.set(name, socket);
+    socket.once('close', () => {
+      if (shaking.get(name) === socket) shaking.delete(name);
+    });
+    if (shaking.size <= SHAKING_MAX) return;
+    const [oldest] = shaking.values();
+    oldest?.destroy();
+  });
+  server.on('secureConnection', (socket) => shaking.delete(nameOf(socket) ?? ''));
+}
+
+/** The other end of a connection over TCP; undefined: there is none. */
+function nameOf({ remoteAddress, remotePort }: Pick<Socket, 'remoteAddress' | 'remotePort'>): string | undefined {
+  return remoteAddress === undefined || remotePort === undefined ? undefined : `${remoteAddress} ${remotePort}`;
 }
 
 /** The same for a new server and for changed files: what `setSecureContext` is not told, Node forgets. */

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
-import { connect as connectPlain } from 'node:net';
+import { connect as connectPlain, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Method } from '../../src/envoy/rpc.ts';
+import { SHAKING_MAX } from '../../src/envoy/tls.ts';
 import { type Listener, listen } from '../../src/envoy/transport.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { ROOT } from '../support/process.ts';
@@ -130,6 +131,33 @@ test('T14: who says nothing of HTTP/2, or no TLS at all, is turned away', async 
     turnedAway.map(({ fault }) => fault),
     ['protocol', 'handshake', 'handshake'],
   );
+});
+
+test('T14: of connections that say nothing the oldest makes room; nobody who is in is put out', async (t) => {
+  const { port, turnedAway } = await serve(t);
+  const inside = peerOf(port, AUTHORITY.issue({ uris: [ENVOY] }));
+  assert.equal(await inside.ask(PATH), true);
+  const silent: Socket[] = [];
+  t.after(() => {
+    for (const socket of silent) socket.destroy();
+  });
+  for (let opened = 0; opened < SHAKING_MAX + 100; opened++) {
+    silent.push(
+      connectPlain({ port, host: '127.0.0.1' })
+        .on('error', () => {})
+        .resume(),
+    );
+    if (opened % 100 === 99) await once(silent.at(-1)!, 'connect');
+  }
+  await until('the oldest are ended', () => silent.slice(0, 100).every(({ closed }) => closed));
+  assert.deepEqual(
+    new Set(turnedAway.map(({ fault, detail }) => `${fault} ${detail}`)),
+    new Set(['handshake ECONNRESET']),
+  );
+  const another = peerOf(port, AUTHORITY.issue({ uris: [ENVOY] }));
+  assert.equal(await another.ask(PATH), true);
+  assert.equal(await inside.ask(PATH), true);
+  for (const peer of [inside, another]) peer.close();
 });
 
 test('T14: only one file of the sources reads peer certificates, and the library is never asked for one', async () => {
