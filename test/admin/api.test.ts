@@ -168,6 +168,12 @@ test('security makes a key: shown once, in the bundle as a digest, in force, and
   assert.ok(file.includes(id) && !file.includes(secret));
   const listed = json((await own.ask('platform', { path: '/v1/keys?account=acme/search' })).text).entries;
   const row = listed.find((each: { id: string }) => each.id === id);
+  const idsOf = async (account: string) =>
+    json((await own.ask('platform', { path: `/v1/keys?account=${account}` })).text).entries.map(
+      (each: { id: string }) => each.id,
+    );
+  assert.ok((await idsOf('acme')).includes(id), 'the customer has the keys of all its accounts');
+  assert.ok(!(await idsOf('acme/sear')).includes(id));
   assert.deepEqual([row.owner, row.class, row.state, row.revoked], [KEY.owner, 'interactive', 'active', false]);
   assert.deepEqual(
     Object.keys(row).filter((name) => /digest|secret|pepper/.test(name)),

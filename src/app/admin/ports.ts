@@ -9,6 +9,7 @@ import { createKey, keyRow, type Registry, revokeKeyOf } from '../../identity/ke
 import type { Peppers } from '../../identity/peppers.ts';
 import type { Desk } from '../../ledger/desk.ts';
 import type { MemoryLimitStore } from '../../limits/memory-store.ts';
+import { chainOf } from '../../policy/account-resolver.ts';
 import type { Policy } from '../../policy/policy.ts';
 import type { Settings } from '../../policy/settings.ts';
 import type { EventLog } from '../../telemetry/log.ts';
@@ -150,7 +151,7 @@ function keysPage(parts: AdminParts, query: Parameters<AdminPorts['keys']>[0]): 
   const policy = inForce(parts);
   const nowMs = parts.clock.nowMs();
   const ids = [...policy.keys.values()]
-    .filter(({ account }) => query.account === undefined || account === query.account)
+    .filter(({ account }) => query.account === undefined || chainOf(account).includes(query.account))
     .map(({ id }) => id)
     .toSorted();
   const { entries, next } = pageOf(ids, (id) => id, query);
