@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:http2';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@grpc/grpc-js';
 import { systemClock } from '../../src/core/clock.ts';
 import { mintDecisionId } from '../../src/core/ids.ts';
@@ -13,6 +13,7 @@ import { listen } from '../../src/envoy/transport.ts';
 import { holdToFields } from '../../src/ledger/fields.ts';
 import type { Endpoint } from '../../src/policy/endpoint.ts';
 import type { Scope } from '../support/scope.ts';
+import { until } from '../support/until.ts';
 import { allow, checkRequest, deny, HOLD } from './checks.ts';
 import { call, clientOf } from './client.ts';
 import { decode } from './protos.ts';
@@ -140,19 +141,22 @@ for (const [n, what, decide, given] of FAILURES) {
 }
 
 test('a decision that takes too long is answered without it, in time, and withdrawn when it comes', async (t) => {
-  const { client, withdrawn, faults } = await serve(t, () => sleep(250, allow()));
-  const begun = performance.now();
+  const late = Promise.withResolvers<Decision>();
+  const { client, withdrawn, faults } = await serve(t, () => late.promise);
+  // In time: the peer's own deadline would have answered it otherwise.
   assert.match(refusedAs503(await check(client, REQUEST, 150)), /deadline_exceeded/);
-  assert.ok(performance.now() - begun < 240);
   assert.deepEqual([withdrawn, faults], [[], ['late']]);
-  await sleep(300);
+  late.resolve(allow());
+  await until('it is withdrawn', () => withdrawn.length > 0);
   assert.deepEqual([withdrawn, faults], [[HOLD.decisionId], ['late']]);
 });
 
 test('a late denial has nothing to withdraw', async (t) => {
-  const { client, withdrawn } = await serve(t, () => sleep(120, deny()));
+  const late = Promise.withResolvers<Decision>();
+  const { client, withdrawn } = await serve(t, () => late.promise);
   refusedAs503(await check(client, REQUEST, 60));
-  await sleep(120);
+  late.resolve(deny());
+  await setImmediate();
   assert.deepEqual(withdrawn, []);
 });
 
@@ -170,13 +174,11 @@ test('an allow decided at once, but behind its deadline, is withdrawn', async (t
 });
 
 test('a Check that Envoy cancels is withdrawn when it has been decided', async (t) => {
-  let begun: () => void = () => {};
-  const deciding = new Promise<void>((resolve) => {
-    begun = resolve;
-  });
+  const deciding = Promise.withResolvers<void>();
+  const decided = Promise.withResolvers<Decision>();
   const { client, withdrawn, faults } = await serve(t, () => {
-    begun();
-    return sleep(100, allow());
+    deciding.resolve();
+    return decided.promise;
   });
   let cancel: () => void = () => {};
   const answer = call(client, CHECK, REQUEST, {
@@ -185,10 +187,13 @@ test('a Check that Envoy cancels is withdrawn when it has been decided', async (
       cancel = how;
     },
   });
-  await deciding;
+  await deciding.promise;
   cancel();
   assert.equal(((await answer) as { code?: number }).code, 1);
-  await sleep(150);
+  await until('it is told', () => faults.length > 0);
+  assert.deepEqual([withdrawn, faults], [[], ['cancelled']]);
+  decided.resolve(allow());
+  await until('it is withdrawn', () => withdrawn.length > 0);
   assert.deepEqual([withdrawn, faults], [[HOLD.decisionId], ['cancelled']]);
 });
 
