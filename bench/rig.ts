@@ -165,6 +165,7 @@ const NO_LEDGER: Ledger = {
   keepPrices: async () => {},
   prices: async () => undefined,
   recover: async () => ({ counters: [], holds: [] }),
+  find: async () => ({ hold: undefined, isCopy: false, ended: undefined, states: [] }),
   overdue: async () => [],
   counts: () => ({ queued: 0, committed: 0, commits: 0, repeated: 0, conflicts: 0, superseded: 0, folded: 0 }),
   flush: async () => {},

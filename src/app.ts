@@ -10,7 +10,7 @@ import { startObserving } from './app/observing.ts';
 import { type FirstBundle, PolicyInForce } from './app/policy-in-force.ts';
 import { PolicyNews } from './app/policy-news.ts';
 import { PriceShelf } from './app/price-shelf.ts';
-import { recover } from './app/recovery.ts';
+import { recall, recover } from './app/recovery.ts';
 import { openSecrets } from './app/secrets.ts';
 import { stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
@@ -28,6 +28,7 @@ import { fetchKeySet } from './identity/key-fetch.ts';
 import { TokenProver } from './identity/token-prover.ts';
 import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from './limits/memory-store.ts';
+import { RESERVATION } from './limits/rows.ts';
 import type { Crossing } from './limits/store.ts';
 import { Meter } from './metering/meter.ts';
 import { restoredOf } from './metering/restore.ts';
@@ -100,6 +101,7 @@ export async function startApp(options: AppOptions): Promise<App> {
       commitMs: settings.commitMs,
       queueMax: settings.queueMax,
       changedCounters: () => store.changes(),
+      decisionStates: RESERVATION,
       onFailure: (message) => events.write('error', 'ledger_commit_failed', { detail: message }),
     });
   const ledger = await takeLedger(openLedger, {
@@ -116,7 +118,8 @@ export async function startApp(options: AppOptions): Promise<App> {
       await ledger.keepPrices(priceVersion, tables);
       prices.enforce(priceVersion, tables, { before: undefined, nowMs });
     }
-    const recovered = await recover({ ledger, prices, sinceMs: nowMs - settings.settleWithinMs, nowMs });
+    const shelved = { ledger, prices, nowMs: () => clock.nowMs() };
+    const recovered = await recover(shelved, nowMs - settings.settleWithinMs);
     const lifecycle = new Lifecycle(health);
     const inForce = new PolicyInForce({
       first,
@@ -148,13 +151,14 @@ export async function startApp(options: AppOptions): Promise<App> {
       logCrossing(crossing);
       telemetry.crossed(crossing);
     };
-    for (const crossing of store.restore(restoredOf(recovered))) crossed(crossing);
+    store.restore(restoredOf(recovered));
     const meter = new Meter({
       store,
       ledger,
       clock,
       prices: (version) => prices.get(version),
       policy,
+      recall: (decisionId) => recall(decisionId, { store, ...shelved }),
       crossed,
       ended: (end) => telemetry.ended(end),
       settings: { settleWithinMs: settings.settleWithinMs },

@@ -41,7 +41,7 @@ export interface End {
   readonly attempts: number;
   readonly durationMs: number | undefined;
   readonly lines: readonly Line[];
-  /** What the counters are charged with after it, so that a restart can rebuild the reservation. */
+  /** What the counters are charged with after it; empty: the store could not say. */
   readonly charged: Charged;
 }
 
@@ -73,17 +73,24 @@ export interface LedgerCounts {
   readonly folded: number;
 }
 
-/** Everything needed to go on after a restart. */
+/** What is needed to go on after a restart: as much as is under way, however many calls there were before. */
 export interface Recovered {
+  /** States of decisions (see `Found`) only of the holds below. */
   readonly counters: readonly CounterRow[];
-  /**
-   * Holds that are open, whatever their age (their counters still hold what they reserved), and those that ended but were
-   * minted within settle_within; oldest first. `charged` and `rank` if ended.
-   */
-  readonly holds: readonly {
-    readonly hold: Hold;
-    readonly ended: Pick<End, 'rank' | 'charged'> | undefined;
-  }[];
+  /** All that have no end, whatever their age, without their traces; oldest first. */
+  readonly holds: readonly Hold[];
+}
+
+/** One decision as the ledger has it. */
+export interface Found {
+  /** Without its trace; undefined: there is none. */
+  readonly hold: Hold | undefined;
+  /** Whether the hold is the copy that came with an end: what was reserved was lost with the hold. */
+  readonly isCopy: boolean;
+  /** Its end of the highest rank; undefined: there is none. */
+  readonly ended: Pick<End, 'rank' | 'charged'> | undefined;
+  /** What the store keeps of it under a name of its own. */
+  readonly states: readonly CounterRow[];
 }
 
 /**
@@ -108,8 +115,10 @@ export interface Ledger {
   /** Keeps a price table under its version, forever. Resolves when committed. */
   keepPrices(version: string, tables: unknown): Promise<void>;
   prices(version: string): Promise<unknown>;
-  /** What a restart needs; `sinceMs`: oldest mint time of ended holds to look at. */
+  /** What a restart needs; without counters that could be forgotten before `sinceMs`. Before anything is queued. */
   recover(sinceMs: number): Promise<Recovered>;
+  /** What it has of a decision once all that is queued now is on disk. */
+  find(decisionId: string): Promise<Found>;
   /** Holds without an end whose expiry is at or before `beforeMs`, oldest first. */
   overdue(beforeMs: number, max: number): Promise<readonly Hold[]>;
   counts(): LedgerCounts;

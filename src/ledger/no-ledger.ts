@@ -12,6 +12,7 @@ export function noLedger(id: string): Ledger {
     keepPrices: async () => {},
     prices: async () => undefined,
     recover: async () => ({ counters: [], holds: [] }),
+    find: async () => ({ hold: undefined, isCopy: false, ended: undefined, states: [] }),
     overdue: async () => [],
     counts: () => ({ queued: 0, committed: 0, commits: 0, repeated: 0, conflicts: 0, superseded: 0, folded: 0 }),
     flush: async () => {},

@@ -1,36 +1,75 @@
-import { untraced } from './hold.ts';
-import type { Charged, CounterRow, Recovered } from './ledger.ts';
+import { type Hold, untraced } from './hold.ts';
+import type { Charged, CounterRow, Found, Recovered } from './ledger.ts';
 import { decodeHold } from './row.ts';
-import type { RecoveredRow } from './sqlite-wire.ts';
+import type { FoundRow, OpenRow } from './sqlite-wire.ts';
 import type { WriterLink } from './writer-link.ts';
 
 /** Rows of one page: keeps each message to the main thread near a megabyte, and its loop turning. */
 const PAGE = 500;
 const COUNTERS_PAGE = 5_000;
 
-/** Reads what a restart needs, page by page. */
-export async function recoverFrom(link: WriterLink, sinceMs: number): Promise<Recovered> {
+/** Behind every name. */
+const END = '\u{10ffff}';
+
+/** Reads what a restart needs, page by page. `decisionStates`: see SqliteLedgerOptions. */
+export async function recoverFrom(
+  link: WriterLink,
+  { sinceMs, decisionStates }: { readonly sinceMs: number; readonly decisionStates: string | undefined },
+): Promise<Recovered> {
   const counters: CounterRow[] = [];
-  let some: readonly CounterRow[];
-  do {
-    const after = counters.at(-1)?.counter ?? '';
-    some = (await link.ask({ what: 'counters', sinceMs, after, max: COUNTERS_PAGE })) as readonly CounterRow[];
-    for (const row of some) counters.push(row);
-  } while (some.length === COUNTERS_PAGE);
-  const holds: Recovered['holds'][number][] = [];
-  let page: readonly RecoveredRow[];
-  let afterSeq: number | undefined;
-  do {
-    page = (await link.ask({ what: 'holds', sinceMs, afterSeq, max: PAGE })) as readonly RecoveredRow[];
-    for (const row of page) holds.push(recoveredOf(row));
-    afterSeq = page.at(-1)?.seq;
-  } while (page.length === PAGE);
-  return { counters, holds };
+  // Of each ended call there is a state until long after it can be settled: they are passed over unread.
+  const ranges =
+    decisionStates === undefined
+      ? [['', END]]
+      : [
+          ['', decisionStates],
+          [decisionStates + END, END],
+        ];
+  for (const [from, before] of ranges as [string, string][]) {
+    let after = from;
+    let page: readonly CounterRow[];
+    do {
+      page = (await link.ask({
+        what: 'counters',
+        sinceMs,
+        after,
+        before,
+        max: COUNTERS_PAGE,
+      })) as readonly CounterRow[];
+      for (const row of page) counters.push(row);
+      after = page.at(-1)?.counter ?? after;
+    } while (page.length === COUNTERS_PAGE);
+  }
+  return { counters, holds: await openHolds(link, counters) };
 }
 
-function recoveredOf({ row, rank, charged }: RecoveredRow): Recovered['holds'][number] {
-  // The trace is for explain, which reads the row itself; that of a million holds would not fit.
-  const hold = untraced(decodeHold(row));
-  if (rank === null || charged === null) return { hold, ended: undefined };
-  return { hold, ended: { rank, charged: JSON.parse(charged) as Charged } };
+/** Adds the states of the holds to `counters`. */
+async function openHolds(link: WriterLink, counters: CounterRow[]): Promise<readonly Hold[]> {
+  const holds: Hold[] = [];
+  let page: readonly OpenRow[];
+  let after = '';
+  do {
+    page = (await link.ask({ what: 'open_holds', after, max: PAGE })) as readonly OpenRow[];
+    for (const { decisionId, row, counter, state, dropAtMs } of page) {
+      after = decisionId;
+      holds.push(holdOf(row));
+      if (counter !== null) counters.push({ counter, state: state!, dropAtMs: dropAtMs! });
+    }
+  } while (page.length === PAGE);
+  return holds;
+}
+
+/** Pure. */
+export function foundOf({ hold, ended, states }: FoundRow): Found {
+  return {
+    hold: hold && holdOf(hold.row),
+    isCopy: hold?.writtenBy === 'end',
+    ended: ended && { rank: ended.rank, charged: JSON.parse(ended.charged) as Charged },
+    states,
+  };
+}
+
+/** The trace is for explain, which reads the row itself; those of all open holds would not fit. */
+function holdOf(row: string): Hold {
+  return untraced(decodeHold(row));
 }

@@ -9,7 +9,7 @@ import type { CounterRow, Orphan } from './ledger.ts';
 import { decodeEnd, decodeHold, decodeOrphan, decodeRefusal, ENTRY_CHARS_MAX, type EndRow, encodeHold } from './row.ts';
 import { bookLineOf, migrate } from './schema.ts';
 import { type Statements, statements } from './sqlite-statements.ts';
-import type { Batch, Outcomes, RecoveredRow, RowKind, WriterSettings } from './sqlite-wire.ts';
+import type { Batch, CountersPage, FoundRow, OpenRow, Outcomes, RowKind, WriterSettings } from './sqlite-wire.ts';
 
 /** Readable by the operator's group, so that finance can run reports; by nobody else. */
 const FILE_MODE = 0o640;
@@ -54,6 +54,7 @@ export class SqliteBook {
   readonly ledgerId: string;
   readonly #db: DatabaseSync;
   readonly #sql: Statements;
+  readonly #decisionStates: string | undefined;
   /** Latest instant that any row named: the book has no clock. */
   #latestMs = 0;
   #prunedMs = 0;
@@ -63,6 +64,7 @@ export class SqliteBook {
     this.#db = db;
     this.ledgerId = ledgerId;
     this.#sql = statements(db);
+    this.#decisionStates = settings.decisionStates;
   }
 
   /**
@@ -93,17 +95,23 @@ export class SqliteBook {
     return this.#sql.overdue.all(beforeMs, max).map((found) => found['row'] as string);
   }
 
-  /** Counters that live past `sinceMs`, by name, at most `max` behind `after`; '': from the first, and the others are forgotten. */
-  counters({ sinceMs, after, max }: { sinceMs: number; after: string; max: number }): readonly CounterRow[] {
-    if (after === '') this.#sql.dropCounters.run(sinceMs);
-    return this.#sql.counters.all(after, max) as unknown as readonly CounterRow[];
+  counters({ sinceMs, after, before, max }: CountersPage): readonly CounterRow[] {
+    return this.#sql.counters.all(after, before, sinceMs, max) as unknown as readonly CounterRow[];
   }
 
-  /** Holds that are open, or decided at or after `sinceMs`: at most `max` after `afterSeq`; undefined: from the first. */
-  holds(options: { sinceMs: number; afterSeq: number | undefined; max: number }): readonly RecoveredRow[] {
-    const { sinceMs, max } = options;
-    const afterSeq = options.afterSeq ?? Number(this.#sql.firstToRecover.get(sinceMs)?.['seq'] ?? 0) - 1;
-    return this.#sql.toRecover.all(afterSeq, sinceMs, max) as unknown as readonly RecoveredRow[];
+  /** Holds without an end, in the order of their ids, which is that of their time: at most `max` behind `after`. */
+  openHolds({ after, max }: { after: string; max: number }): readonly OpenRow[] {
+    return this.#sql.openHolds.all(this.#decisionStates ?? null, after, max) as unknown as readonly OpenRow[];
+  }
+
+  find(decisionId: string): FoundRow {
+    const states =
+      this.#decisionStates === undefined ? [] : this.#sql.counterNamed.all(this.#decisionStates + decisionId);
+    return {
+      hold: this.#sql.holdOf.get(decisionId) as FoundRow['hold'],
+      ended: this.#sql.lastEndOf.get(decisionId) as FoundRow['ended'],
+      states: states as unknown as readonly CounterRow[],
+    };
   }
 
   /** Moves the log into the file and closes it. */

@@ -3,12 +3,12 @@ import { TollgateError } from '../core/errors.ts';
 import type { Difference } from './difference.ts';
 import { Folding } from './folding.ts';
 import type { Hold, Refusal } from './hold.ts';
-import type { CounterRow, End, Ledger, LedgerCounts, Orphan, Recovered } from './ledger.ts';
+import type { CounterRow, End, Found, Ledger, LedgerCounts, Orphan, Recovered } from './ledger.ts';
 import { lockLedger, realFile } from './lock.ts';
 import { RowQueue } from './queue.ts';
-import { recoverFrom } from './recovery.ts';
+import { foundOf, recoverFrom } from './recovery.ts';
 import { decodeHold, encodeEnd, encodeHold, encodeOrphan, encodeRefusal } from './row.ts';
-import type { Outcomes } from './sqlite-wire.ts';
+import type { FoundRow, Outcomes } from './sqlite-wire.ts';
 import { WriterLink } from './writer-link.ts';
 
 export interface SqliteLedgerOptions {
@@ -28,6 +28,11 @@ export interface SqliteLedgerOptions {
    * follow. The cheap way to keep counters durable: one state per counter and commit. Default: none change.
    */
   readonly changedCounters?: () => readonly CounterRow[];
+  /**
+   * What names of counters begin with that are states of one decision; its id follows. They are recovered with its hold, or
+   * found with it. Default: there are none.
+   */
+  readonly decisionStates?: string;
   /** Told of every failed commit, with words for the log. Rows are kept and tried again. */
   readonly onFailure?: (message: string) => void;
 }
@@ -56,6 +61,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
   const link = new WriterLink({
     file,
     busyMs: options.busyMs ?? 1_000,
+    decisionStates: options.decisionStates,
     answerMs: options.waitMs ?? 10_000,
     onFailure: options.onFailure ?? (() => {}),
   });
@@ -75,6 +81,7 @@ export class SqliteLedger implements Ledger {
   readonly #commitMs: number;
   readonly #queueMax: number;
   readonly #waitMs: number;
+  readonly #decisionStates: string | undefined;
   readonly #queue: RowQueue;
   readonly #folding = new Folding();
   readonly #waiting = new Set<{ upTo: number; done: () => void }>();
@@ -105,6 +112,7 @@ export class SqliteLedger implements Ledger {
     this.#commitMs = options.commitMs ?? 5;
     this.#queueMax = options.queueMax ?? 100_000;
     this.#waitMs = options.waitMs ?? 10_000;
+    this.#decisionStates = options.decisionStates;
     this.#queue = new RowQueue(options.changedCounters ?? (() => []));
   }
 
@@ -156,7 +164,13 @@ export class SqliteLedger implements Ledger {
   }
 
   recover(sinceMs: number): Promise<Recovered> {
-    return recoverFrom(this.#link, sinceMs);
+    return recoverFrom(this.#link, { sinceMs, decisionStates: this.#decisionStates });
+  }
+
+  async find(decisionId: string): Promise<Found> {
+    // What waits for the disk may be about it: an answer without that would be of before.
+    await this.flush();
+    return foundOf((await this.#link.ask({ what: 'find', decisionId })) as FoundRow);
   }
 
   async overdue(beforeMs: number, max: number): Promise<readonly Hold[]> {

@@ -55,22 +55,21 @@ export function statements(db: DatabaseSync) {
        ON CONFLICT (counter) DO UPDATE SET state = excluded.state, drop_at_ms = excluded.drop_at_ms`,
     ),
     counters: prepare(
-      'SELECT counter, state, drop_at_ms AS dropAtMs FROM counters WHERE counter > ? ORDER BY counter LIMIT ?',
+      `SELECT counter, state, drop_at_ms AS dropAtMs FROM counters
+       WHERE counter > ? AND counter < ? AND drop_at_ms >= ? ORDER BY counter LIMIT ?`,
     ),
+    counterNamed: prepare('SELECT counter, state, drop_at_ms AS dropAtMs FROM counters WHERE counter = ?'),
     dropCounters: prepare('DELETE FROM counters WHERE drop_at_ms < ?'),
     overdue: prepare(
       `SELECT h.row FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id
        WHERE o.expires_at_ms <= ? ORDER BY o.expires_at_ms, h.seq LIMIT ?`,
     ),
-    firstToRecover: prepare(
-      `SELECT min(seq) AS seq FROM (SELECT min(seq) AS seq FROM holds WHERE decided_at_ms >= ?
-         UNION ALL SELECT min(h.seq) FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id)`,
+    openHolds: prepare(
+      `SELECT o.decision_id AS decisionId, h.row, c.counter, c.state, c.drop_at_ms AS dropAtMs
+       FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id LEFT JOIN counters AS c ON c.counter = ? || o.decision_id
+       WHERE o.decision_id > ? ORDER BY o.decision_id LIMIT ?`,
     ),
-    // The unary plus keeps the walk on `seq`; an index walk would sort all of it for each page.
-    toRecover: prepare(
-      `SELECT h.seq, h.row, e.rank, e.charged FROM holds AS h LEFT JOIN ends AS e ON e.decision_id = h.decision_id
-         AND e.rank = (SELECT max(rank) FROM ends WHERE decision_id = h.decision_id)
-       WHERE h.seq > ? AND (+h.decided_at_ms >= ? OR e.rank IS NULL) ORDER BY h.seq LIMIT ?`,
-    ),
+    holdOf: prepare('SELECT row, written_by AS writtenBy FROM holds WHERE decision_id = ?'),
+    lastEndOf: prepare('SELECT rank, charged FROM ends WHERE decision_id = ? ORDER BY rank DESC LIMIT 1'),
   };
 }

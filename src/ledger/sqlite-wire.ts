@@ -1,5 +1,6 @@
 /** What the main thread and the writer's thread say to each other. Plain data, cloned by postMessage. */
 import type { ErrorCode } from '../core/errors.ts';
+import type { CounterRow } from './ledger.ts';
 
 /**
  * What a row is: hold, end, refusal, count of a folded refusal, orphan, difference. Texts of row.ts; a count is
@@ -19,16 +20,34 @@ export type Question =
   | { readonly what: 'prices'; readonly version: string }
   | { readonly what: 'overdue'; readonly beforeMs: number; readonly max: number }
   /** See SqliteBook.counters. */
-  | { readonly what: 'counters'; readonly sinceMs: number; readonly after: string; readonly max: number }
-  /** See SqliteBook.holds. */
-  | { readonly what: 'holds'; readonly sinceMs: number; readonly afterSeq: number | undefined; readonly max: number };
+  | ({ readonly what: 'counters' } & CountersPage)
+  /** See SqliteBook.openHolds. */
+  | { readonly what: 'open_holds'; readonly after: string; readonly max: number }
+  /** See SqliteBook.find. */
+  | { readonly what: 'find'; readonly decisionId: string };
 
-/** A hold and how it stands: texts of row.ts and of the `charged` column. */
-export interface RecoveredRow {
-  readonly seq: number;
+/** Counters that live past `sinceMs`, in the order of their names: at most `max` between two names. */
+export interface CountersPage {
+  readonly sinceMs: number;
+  readonly after: string;
+  readonly before: string;
+  readonly max: number;
+}
+
+/** A hold without an end: the text of row.ts, and the store's state of it. */
+export interface OpenRow {
+  readonly decisionId: string;
   readonly row: string;
-  readonly rank: number | null;
-  readonly charged: string | null;
+  readonly counter: string | null;
+  readonly state: string | null;
+  readonly dropAtMs: number | null;
+}
+
+/** Texts of row.ts and of the `charged` column. */
+export interface FoundRow {
+  readonly hold: { readonly row: string; readonly writtenBy: 'hold' | 'end' } | undefined;
+  readonly ended: { readonly rank: number; readonly charged: string } | undefined;
+  readonly states: readonly CounterRow[];
 }
 
 export interface Outcomes {
@@ -57,6 +76,8 @@ export type FromWriter =
 
 export interface WriterSettings {
   readonly file: string;
+  /** What the names of states of decisions begin with; before the decision id. Undefined: there are none. */
+  readonly decisionStates: string | undefined;
   /** How long a commit waits for another process's lock on the file, ms. */
   readonly busyMs: number;
 }

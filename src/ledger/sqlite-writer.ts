@@ -31,8 +31,10 @@ function answer(book: SqliteBook, question: Question): unknown {
       return book.overdue(question.beforeMs, question.max);
     case 'counters':
       return book.counters(question);
-    case 'holds':
-      return book.holds(question);
+    case 'open_holds':
+      return book.openHolds(question);
+    case 'find':
+      return book.find(question.decisionId);
   }
 }
 

@@ -99,8 +99,9 @@ export class WriterLink {
   }
 
   #start(): void {
-    const { file, busyMs } = this.#settings;
-    const worker = new Worker(WRITER, { name: 'ledger', workerData: { file, busyMs } satisfies WriterSettings });
+    const { file, busyMs, decisionStates } = this.#settings;
+    const workerData: WriterSettings = { file, busyMs, decisionStates };
+    const worker = new Worker(WRITER, { name: 'ledger', workerData });
     this.#worker = worker;
     let reason = 'the ledger writer ended without a word';
     worker.on('message', (message: FromWriter) => {

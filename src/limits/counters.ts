@@ -154,6 +154,10 @@ export class CounterTable {
     return counter;
   }
 
+  all(): IterableIterator<Counter> {
+    return this.#byName.values();
+  }
+
   /** Puts back a counter that was kept. */
   restore(counter: Counter): void {
     this.#byName.set(counter.name, counter);

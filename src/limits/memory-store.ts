@@ -3,7 +3,7 @@ import { Admission } from './admission.ts';
 import { assertAdjustment, assertAsk, assertRef, assertSettle } from './faults.ts';
 import { adjustCounter, rateOfRef } from './moves.ts';
 import type { Customer, Reservation } from './reservations.ts';
-import { restoreInto, type Snapshot } from './restore.ts';
+import { type EndedReservation, readmitInto, restoreInto, type Snapshot } from './restore.ts';
 import type { CounterRow } from './rows.ts';
 import { expireReservation, settleReservation } from './settlement.ts';
 import type {
@@ -169,15 +169,22 @@ export class MemoryLimitStore implements LimitStore {
     return this.#tables.log?.drain() ?? [];
   }
 
-  /**
-   * Goes on from what the ledger kept: the rows of `changes`, and the holds minted within settle_within, oldest first.
-   * Ends that the rows do not know yet are settled; answers the warnings that those crossed. Only on an empty store.
-   */
-  restore(snapshot: Snapshot): readonly Crossing[] {
+  /** Goes on from what the ledger kept: the rows of `changes`, and the holds that are open. Only on an empty store. */
+  restore(snapshot: Snapshot): void {
     const { counters, runs, open, closed } = this.counts();
     if (counters + runs + open + closed > 0) throw new TypeError('only an empty store can be restored');
-    const replays = restoreInto(this.#tables, snapshot, this.#clock.nowMs());
-    return replays.flatMap(({ id, options, settlements }) => this.settle(id, options, settlements).crossed);
+    restoreInto(this.#tables, snapshot, this.#clock.nowMs());
+  }
+
+  /**
+   * Takes up a decision that has ended, of before a restart or of before it was forgotten: settled without that, it would be
+   * charged once more. One that the store knows stays as it is.
+   */
+  readmit(id: string, ended: EndedReservation): void {
+    if (this.#tables.reservations.get(id) !== undefined) return;
+    const now = this.#clock.nowMs();
+    readmitInto(this.#tables, ended, now);
+    this.#tables.reservations.trim(now);
   }
 
   /** How full it is, for telemetry. */

@@ -1,7 +1,7 @@
 /** Builds a memory store's tables from what the ledger kept. */
 import { type Counter, type CounterTable, goneCounter } from './counters.ts';
 import { entersAtOnce, rateOfRef } from './moves.ts';
-import type { HeldSpend } from './reservations.ts';
+import type { HeldSpend, Reservation } from './reservations.ts';
 import {
   type CounterRow,
   goneRow,
@@ -15,44 +15,58 @@ import {
   readRun,
 } from './rows.ts';
 import { endedRun, type Run, type RunTable } from './runs.ts';
-import { type CounterRef, RANK, type Settlement } from './store.ts';
+import { type CounterRef, RANK } from './store.ts';
 import type { Tables } from './tables.ts';
 
-/** A hold that the ledger has, as much of it as the store needs; `ended` if an end is booked. */
+/** A hold that the ledger has, as much of it as the store needs. */
 export interface HeldReservation {
   readonly id: string;
   readonly mintedAt: number;
   readonly expiresAt: number;
   readonly customer: string;
   readonly spends: readonly (CounterRef & { readonly limit: string; readonly reserved: number })[];
-  readonly ended?:
-    | { readonly rank: number; readonly charged: readonly { readonly counter: string; readonly amount: number }[] }
-    | undefined;
 }
 
+/** What open decisions hold, and all counters. Of the decisions that have ended the store asks when one is settled again. */
 export interface Snapshot {
   /** Each name once. */
   readonly counters: readonly CounterRow[];
+  /** Open ones. */
   readonly reservations: readonly HeldReservation[];
+  /** Whether `reservations` are all that are open: what counters hold beyond them is given back. Default false. */
+  readonly isWhole?: boolean;
 }
 
-/** A booked end that has to be settled, for the rows may be older than it. */
-export interface Replay {
-  readonly id: string;
-  readonly options: { readonly mintedAt: number; readonly rank: number; readonly customer: string };
-  readonly settlements: readonly Settlement[];
+/** A decision that has ended, as the ledger has it. */
+export interface EndedReservation {
+  /** Undefined: the ledger has no hold of it. */
+  readonly hold: HeldReservation | undefined;
+  /** Its booked end, for the state is lost; `charged` is empty where the counters were not moved. */
+  readonly ended:
+    | { readonly rank: number; readonly charged: readonly { readonly counter: string; readonly amount: number }[] }
+    | undefined;
+  /** Its row, if there is one: knows more than the hold. */
+  readonly states: readonly CounterRow[];
 }
 
-/** Fills empty tables. Answers the ends to settle then; settling one that the rows know already changes nothing. */
-export function restoreInto(tables: Tables, snapshot: Snapshot, now: number): readonly Replay[] {
+/** Fills empty tables. */
+export function restoreInto(tables: Tables, snapshot: Snapshot, now: number): void {
   const kept = restoreRows(tables, snapshot.counters, now);
   const isNew = new Set<Counter>();
   const all = [...kept.values()];
   for (const hold of snapshot.reservations) if (!kept.has(hold.id)) all.push(asHeld(hold));
   all.sort((a, b) => a.mintedAt - b.mintedAt);
-  for (const reservation of all) addReservation(tables, reservation, { now, isNew });
+  const added = all.map((reservation) => addReservation(tables, reservation, { now, isNew }));
+  if (snapshot.isWhole === true) giveBack(tables, added);
   tables.reservations.trim(now);
-  return snapshot.reservations.flatMap(replayOf);
+}
+
+/** Puts back a decision that has ended, so that what it is charged with is known. Nothing where it is too late for that. */
+export function readmitInto(tables: Tables, { hold, ended, states }: EndedReservation, now: number): void {
+  const row = states.find(({ state }) => state !== '');
+  const kept = row === undefined ? hold && asEnded(hold, ended) : readReservation(row);
+  if (kept === undefined || tables.reservations.isTooLate(kept.mintedAt, now)) return;
+  addReservation(tables, asClosed(kept), { now, isNew: new Set() });
 }
 
 function restoreRows(
@@ -90,6 +104,48 @@ function restoreRows(
   return kept;
 }
 
+/**
+ * An end that the store could not be told leaves a hold that nobody ends. Such a one is never asked for again, so what stood
+ * in `held` goes; a window stays charged with it.
+ */
+function giveBack({ counters, log }: Tables, reservations: readonly (Reservation | undefined)[]): void {
+  const held = new Map<Counter, number>();
+  for (const reservation of reservations) {
+    for (const { counter, isHeld, reserved } of reservation?.spends ?? []) {
+      if (isHeld) held.set(counter, (held.get(counter) ?? 0) + reserved);
+    }
+  }
+  for (const counter of counters.all()) {
+    const over = counter.held - (held.get(counter) ?? 0);
+    if (over <= 0) continue;
+    counter.held -= over;
+    if (counter.kind === 'slots') counter.used = Math.max(0, counter.used - over);
+    log?.counter(counter);
+  }
+}
+
+/** What `giveBack` has left of a decision that has ended; nothing changes where the store was told of its end. */
+function asClosed(kept: KeptReservation): KeptReservation {
+  const spends = kept.spends.map((spend): KeptSpend => {
+    if (!spend.isHeld) return spend;
+    const { kind } = spend.ref;
+    return { ...spend, isHeld: false, charged: kind === 'window' || kind === 'total' ? spend.charged : 0 };
+  });
+  return { ...kept, isOpen: false, spends };
+}
+
+/** A decision without a row: charged as its end says, else with what it reserved. */
+function asEnded(hold: HeldReservation, ended: EndedReservation['ended']): KeptReservation {
+  const kept = asHeld(hold);
+  if (ended === undefined || ended.charged.length === 0) return kept;
+  const amounts = new Map(ended.charged.map(({ counter, amount }) => [counter, amount]));
+  const { rank } = ended;
+  const spends = kept.spends.map((spend) => {
+    return { ...spend, isHeld: false, charged: amounts.get(spend.ref.counter) ?? 0, rank };
+  });
+  return { ...kept, rank, spends };
+}
+
 /** A hold that nothing moved since its admission: its row would say nothing more than the hold. */
 function asHeld({ id, customer, mintedAt, expiresAt, spends }: HeldReservation): KeptReservation {
   return {
@@ -119,9 +175,9 @@ function addReservation(
   tables: Tables,
   kept: KeptReservation,
   { now, isNew }: { now: number; isNew: Set<Counter> },
-): void {
+): Reservation | undefined {
   const { id, mintedAt, expiresAt, candidate, isOpen, rank, marker, runBorn, customer } = kept;
-  if (!isOpen && tables.reservations.isTooLate(mintedAt, now)) return;
+  if (!isOpen && tables.reservations.isTooLate(mintedAt, now)) return undefined;
   const run = marker === undefined ? undefined : runOf(tables.runs, marker, runBorn);
   const spends = kept.spends.map((spend): HeldSpend => {
     const { rate, isKept, reserved, charged, isHeld } = spend;
@@ -131,6 +187,7 @@ function addReservation(
   const reservation = tables.reservations.add({ id, mintedAt, expiresAt, candidate, spends, run, isOpen }, customer);
   reservation.rank = rank;
   if (run !== undefined && isOpen) run.open++;
+  return reservation;
 }
 
 /** The run that a decision belongs to: the one of that name, unless that is another. */
@@ -154,11 +211,4 @@ function counterFor(
   counter.held += spend.reserved;
   if (spend.rate === undefined) counter.used += spend.reserved;
   return counter;
-}
-
-function replayOf({ id, mintedAt, customer, spends, ended }: HeldReservation): readonly Replay[] {
-  if (ended === undefined) return [];
-  const amounts = new Map(ended.charged.map(({ counter, amount }) => [counter, amount]));
-  const settlements = spends.map((ref) => ({ ref, actual: amounts.get(ref.counter) ?? 0 }));
-  return [{ id, options: { mintedAt, rank: ended.rank, customer }, settlements }];
 }

@@ -18,7 +18,8 @@ export interface CounterRow {
 const KEPT = Number.MAX_SAFE_INTEGER;
 
 const RUN = '~run|';
-const RESERVATION = '~reservation|';
+/** Before a decision id: the row of what the decision is charged with. */
+export const RESERVATION = '~reservation|';
 const OP = '~op|';
 const FORGOTTEN = '~forgotten';
 

@@ -19,7 +19,7 @@ export interface MeterCounts {
   readonly differing: number;
   /** Calls of the store that failed; the ledger has the ends all the same. */
   readonly storeFailed: number;
-  /** Ends whose counters were not settled because their copy was too large to name them. */
+  /** Ends whose counters were not settled: their copy is too large to name them, or the ledger did not say in time whether they were. */
   readonly unsettled: number;
   /** Reservations extended by a periodic entry. */
   readonly heartbeats: number;

@@ -1,45 +1,19 @@
-import type { Clock } from '../core/clock.ts';
 import { parseDecisionId } from '../core/ids.ts';
 import type { Awaitable } from '../core/units.ts';
 import { dialect } from '../dialects/dialects.ts';
-import { holdFromFields } from '../ledger/fields.ts';
 import { type Hold, untraced } from '../ledger/hold.ts';
-import type { Charged, End, Ledger, Recovered } from '../ledger/ledger.ts';
-import type { Crossing, Expired, LimitStore, SettleAnswer } from '../limits/store.ts';
-import type { Policy, PriceTables } from '../policy/policy.ts';
+import type { Charged, End, Recovered } from '../ledger/ledger.ts';
+import type { Expired, SettleAnswer } from '../limits/store.ts';
 import { type Bill, billOfEntry, billOfExpiry, billOfWithdrawal } from './bill.ts';
-import { copyDiffers } from './copy.ts';
+import { copyDiffers, copyOf } from './copy.ts';
 import { type MeterCounts, noCounts } from './counts.ts';
 import type { LogEntry } from './entry.ts';
 import { type Held, HeldMap, heldOf } from './held.ts';
 import { orphanOf } from './orphan.ts';
+import type { MeterPorts } from './ports.ts';
+import { type Recalled, Recalls } from './recall.ts';
 import { RequestIndex } from './requests.ts';
 import { keptOf } from './settlement.ts';
-
-/** What a meter stands on. */
-export interface MeterPorts {
-  readonly store: LimitStore;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  /** The price tables of a version that this ledger has kept; undefined: not at hand. */
-  prices(version: string): PriceTables | undefined;
-  /** The policy in force; undefined: none was ever loaded, and no answered model is known. */
-  policy(): Policy | undefined;
-  /** Told of each threshold of a limit that an end crossed. */
-  crossed?(crossing: Crossing): void;
-  /** Told of the first end of each call; of a later one only where the first is forgotten. */
-  ended?(end: End): void;
-  readonly settings: MeterSettings;
-}
-
-export interface MeterSettings {
-  /** Settlement closes this long after a decision was minted, ms. No heartbeat extends a reservation beyond it. */
-  readonly settleWithinMs: number;
-  /** Open holds in memory. Default 200000. The oldest beyond it are settled by the copy in their access-log entry. */
-  readonly openMax?: number;
-  /** Ended holds in memory, for entries that come again. Default 4096. */
-  readonly endedMax?: number;
-}
 
 const OPEN_MAX = 200_000;
 const ENDED_MAX = 4096;
@@ -51,9 +25,6 @@ const SWEEP_MAX = 1000;
 const LEDGER_SWEEP_MS = 10_000;
 const LEDGER_GRACE_MS = 60_000;
 
-/** Clocks that differ by more are not two clocks of one deployment. */
-const SKEW_MAX_MS = 86_400_000;
-
 const BOOKED = { booked: true, source: 'hold' } as const;
 
 /**
@@ -64,6 +35,7 @@ const BOOKED = { booked: true, source: 'hold' } as const;
 export class Meter {
   readonly #ports: MeterPorts;
   readonly #held: HeldMap;
+  readonly #recalls: Recalls | undefined;
   /** What the store kept of reservations it ended whose hold is not in memory, until the ledger's sweep finds the hold. */
   readonly #kept = new Map<string, Charged>();
   readonly #counts = noCounts();
@@ -72,6 +44,8 @@ export class Meter {
   constructor(ports: MeterPorts) {
     this.#ports = ports;
     const { openMax = OPEN_MAX, endedMax = ENDED_MAX } = ports.settings;
+    const recall = ports.recall?.bind(ports);
+    this.#recalls = recall && new Recalls(recall);
     this.#held = new HeldMap(new RequestIndex(() => ports.clock.monotonicMs()), { openMax, endedMax });
   }
 
@@ -89,11 +63,7 @@ export class Meter {
 
   /** Goes on with what a restart found in the ledger. What the store needs of it the store restores itself. */
   resume({ holds }: Recovered): void {
-    for (const { hold, ended } of holds) {
-      const held = heldOf(hold, BOOKED);
-      if (ended === undefined) this.#held.open(held);
-      else this.#held.end(held);
-    }
+    for (const hold of holds) this.#held.open(heldOf(hold, BOOKED));
   }
 
   /**
@@ -131,12 +101,47 @@ export class Meter {
       this.#counts.ignored++;
       return;
     }
-    const held = this.#held.get(id);
+    const recalls = this.#recalls;
+    const isKnown = this.#held.get(id) !== undefined || parseDecisionId(id)?.ledgerId !== this.#ports.ledger.id;
+    if (recalls === undefined || (isKnown && !recalls.has(id))) return this.#takeKnown(entry, id);
+    return recalls.ask(id).then((recalled) => this.#takeRecalled(entry, id, recalled));
+  }
+
+  /** By the hold in memory, else by the copy. */
+  #takeKnown(entry: LogEntry, id: string): Awaitable<void> {
+    const held = this.#held.get(id) ?? this.#copied(entry, id);
     if (held !== undefined) return this.#bill(entry, held);
-    const copy = this.#copyOf(entry.decision, id);
-    if (typeof copy !== 'string') return this.#bill(entry, heldOf(copy, { booked: false, source: 'entry' }));
+  }
+
+  #takeRecalled(entry: LogEntry, id: string, recalled: Recalled): Awaitable<void> {
+    if (recalled === undefined) return this.#bookLate(entry, id);
+    const { hold, ended } = recalled;
+    if (hold !== undefined && this.#held.get(id) === undefined) {
+      if (ended === undefined) this.#held.open(heldOf(hold, BOOKED));
+      else this.#held.end(heldOf(hold, BOOKED));
+    }
+    return this.#takeKnown(entry, id);
+  }
+
+  /**
+   * Whether it came before is not known. The ledger sees that by itself when it writes; the counters stay as they are, which
+   * is right if it did. Not remembered, so that the next entry of the decision asks again, and settles.
+   */
+  #bookLate(entry: LogEntry, id: string): void {
+    const held = this.#held.get(id) ?? this.#copied(entry, id);
+    if (held === undefined) return;
+    this.#counts.unsettled++;
+    this.#tell({ ...this.#billOf(entry, held).end, charged: [] }, this.#held.get(id) === undefined);
+  }
+
+  /** The copy of a hold that is nowhere; undefined: it is not ours to book, and is listed. */
+  #copied(entry: LogEntry, decisionId: string): Held | undefined {
+    const nowMs = this.#ports.clock.nowMs();
+    const copy = copyOf(entry.decision!, { decisionId, ledgerId: this.#ports.ledger.id, nowMs });
+    if (typeof copy !== 'string') return heldOf(copy, { booked: false, source: 'entry' });
     this.#counts.orphans++;
-    this.#ports.ledger.orphan(orphanOf(entry, { decisionId: id, atMs: this.#ports.clock.nowMs(), why: copy }));
+    this.#ports.ledger.orphan(orphanOf(entry, { decisionId, atMs: nowMs, why: copy }));
+    return undefined;
   }
 
   /** Envoy gave up before it had our answer, and sent nothing upstream: what was decided meanwhile is given back. */
@@ -171,13 +176,7 @@ export class Meter {
 
   #bill(entry: LogEntry, held: Held): Awaitable<void> {
     const { hold, source } = held;
-    const bill = billOfEntry(entry, hold, {
-      dialect: hold.dialect === undefined ? undefined : dialect(hold.dialect),
-      source,
-      atMs: this.#ports.clock.nowMs(),
-      tables: this.#ports.prices(hold.priceVersion),
-      models: this.#ports.policy()?.models,
-    });
+    const bill = this.#billOf(entry, held);
     if (source === 'entry' && entry.decision?.get('spends_omitted') === 'true') {
       // To settle without naming the counters would give all of them back; so they expire with what is reserved.
       this.#counts.unsettled++;
@@ -188,6 +187,16 @@ export class Meter {
     }
     this.#counts.differing++;
     return this.#finish(held, { ...bill, end: { ...bill.end, flags: [...bill.end.flags, 'hold_differs'] } });
+  }
+
+  #billOf(entry: LogEntry, { hold, source }: Held): Bill {
+    return billOfEntry(entry, hold, {
+      dialect: hold.dialect === undefined ? undefined : dialect(hold.dialect),
+      source,
+      atMs: this.#ports.clock.nowMs(),
+      tables: this.#ports.prices(hold.priceVersion),
+      models: this.#ports.policy()?.models,
+    });
   }
 
   /** Settles, then books: in this order and, where the store answers with a value, in one turn. */
@@ -220,20 +229,16 @@ export class Meter {
   #booked(held: Held, end: End): void {
     const { decisionId } = held.hold;
     const isFirst = this.#held.openOne(decisionId) !== undefined || this.#held.get(decisionId) === undefined;
-    this.#ports.ledger.end(end);
     this.#held.end(held);
+    this.#tell(end, isFirst);
+  }
+
+  #tell(end: End, isFirst: boolean): void {
+    this.#ports.ledger.end(end);
     if (isFirst) this.#ports.ended?.(end);
     if (end.kind !== 'corrected') this.#counts[end.kind]++;
     this.#counts[end.source === 'hold' ? 'fromHold' : 'fromEntry']++;
     if (end.flags.includes('usage_faulty')) this.#counts.faulty++;
-  }
-
-  /** The copy of a hold that is lost, or why it is not ours to book. */
-  #copyOf(fields: ReadonlyMap<string, string>, decisionId: string): Hold | string {
-    const id = parseDecisionId(decisionId);
-    if (id?.ledgerId !== this.#ports.ledger.id) return 'not an id of this ledger';
-    if (id.mintedAtMs > this.#ports.clock.nowMs() + SKEW_MAX_MS) return 'minted in the future';
-    return holdFromFields(fields) ?? 'no hold, and its copy cannot be read';
   }
 
   /** Moves the expiry as far ahead as it stood when the decision was made. */

@@ -48,10 +48,7 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
       const again = await open();
       const { holds: found } = await again.recover(0);
       await again.close();
-      assert.deepEqual(
-        found,
-        holds.map((hold) => ({ hold: { ...hold, trace: [] }, ended: undefined })),
-      );
+      assert.deepEqual(found, holds.map((hold) => ({ ...hold, trace: [] })).sort(byId));
     });
 
     /** Ranks in the order they come; which of them is the last that counts; what is counted. */
@@ -81,9 +78,8 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
         assert.deepEqual(await sums(hold.decisionId), linesAt(stands).map(sumText).sort());
         const counts = ledger.counts();
         assert.deepEqual([counts.repeated, counts.superseded, counts.conflicts], [repeated, superseded, 0]);
-        const { holds } = await ledger.recover(0);
-        assert.equal(holds[0]?.ended?.rank, stands);
-        assert.deepEqual(holds[0]?.ended?.charged, [{ counter: 'c', amount: stands }]);
+        const { ended } = await ledger.find(hold.decisionId);
+        assert.deepEqual(ended, { rank: stands, charged: [{ counter: 'c', amount: stands }] });
         await ledger.close();
       });
     }
@@ -151,9 +147,9 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
       await ledger.flush();
       for (const { decisionId } of [lost, never]) {
         assert.deepEqual(await sums(decisionId), endOf(lost).lines.map(sumText).sort());
+        const { hold, isCopy } = await ledger.find(decisionId);
+        assert.deepEqual([hold?.decisionId, isCopy], [decisionId, true]);
       }
-      const { holds } = await ledger.recover(0);
-      assert.deepEqual(holds.map(({ hold }) => hold.decisionId).sort(), [lost.decisionId, never.decisionId].sort());
       await ledger.close();
     });
 
@@ -172,7 +168,7 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
       await ledger.close();
     });
 
-    test('recover goes back to since, and to any that are open; overdue lists the open ones only', async (t) => {
+    test('recover and overdue list the open ones only, of any age', async (t) => {
       const { open } = await bench(t);
       const ledger = await open();
       const [old, oldEnded, open1, open2, ended] = [-90_000, -80_000, 2, 0, 1].map((offsetMs) =>
@@ -183,11 +179,71 @@ export function ledgerContract(name: string, bench: (scope: Scope) => Promise<Le
       await ledger.flush();
       const ids = (holds: readonly Hold[]): readonly string[] => holds.map((hold) => hold.decisionId);
       const { holds } = await ledger.recover(NOON_MS);
-      assert.deepEqual(ids(holds.map(({ hold }) => hold)), ids([old, open1, open2, ended]));
+      assert.deepEqual(ids(holds), ids([old, open2, open1]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 59_999, 10)), ids([old]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 60_002, 10)), ids([old, open2, open1]));
       assert.deepEqual(ids(await ledger.overdue(NOON_MS + 60_002, 2)), ids([old, open2]));
       await ledger.close();
+    });
+
+    test('what is recovered does not grow with what has ended, and each of those is found', async (t) => {
+      const { open } = await bench(t);
+      let changed: CounterRow[] = [];
+      const take = () => {
+        const taken = changed;
+        changed = [];
+        return taken;
+      };
+      const options = { decisionStates: '~decision|', changedCounters: take };
+      const ledger = await open(options);
+      const holds = Array.from({ length: 1_200 }, (_, at) => holdOf(ledger.id, { decidedAtMs: NOON_MS + at }));
+      const stateOf = ({ decisionId }: Hold) => {
+        return { counter: `~decision|${decisionId}`, state: '[1]', dropAtMs: NOON_MS + 1 };
+      };
+      const others = ['a', 'zz', '~decisio', '~decision}', '~other'].map((counter) => {
+        return { counter, state: '[2]', dropAtMs: NOON_MS };
+      });
+      changed = [...others, ...holds.map(stateOf)];
+      for (const hold of holds) ledger.hold(hold);
+      const isOpen = (at: number): boolean => at % 2 === 0;
+      for (const [at, hold] of holds.entries()) if (!isOpen(at)) ledger.end(endOf(hold));
+      await ledger.close();
+
+      const again = await open(options);
+      const found = await again.recover(NOON_MS);
+      const open1 = holds.filter((_, at) => isOpen(at));
+      assert.deepEqual(
+        found.holds.map(({ decisionId }) => decisionId),
+        open1.map(({ decisionId }) => decisionId),
+      );
+      assert.deepEqual(
+        found.counters.map((row) => ({ ...row })),
+        [...others, ...open1.map(stateOf)],
+      );
+      const [ended] = holds.filter((_, at) => !isOpen(at)) as [Hold];
+      const { hold, isCopy, ended: end, states } = await again.find(ended.decisionId);
+      assert.equal(isCopy, false);
+      assert.deepEqual(hold, { ...ended, trace: [] });
+      assert.deepEqual(end, { rank: 2, charged: endOf(ended).charged });
+      assert.deepEqual(
+        states.map((row) => ({ ...row })),
+        [stateOf(ended)],
+      );
+      await again.close();
+    });
+
+    test('find answers by what is queued; of an id that it never saw, nothing', async (t) => {
+      const { open } = await bench(t);
+      const ledger = await open();
+      const hold = holdOf(ledger.id);
+      const nothing = { hold: undefined, isCopy: false, ended: undefined, states: [] };
+      assert.deepEqual(await ledger.find(hold.decisionId), nothing);
+      ledger.hold(hold);
+      assert.equal((await ledger.find(hold.decisionId)).hold?.decisionId, hold.decisionId);
+      ledger.end(endOf(hold, { rank: 3 }));
+      assert.equal((await ledger.find(hold.decisionId)).ended?.rank, 3);
+      await ledger.close();
+      await assert.rejects(ledger.find(hold.decisionId), { code: 'ledger_unavailable' });
     });
 
     test('counters: the last state stands, the dead are forgotten', async (t) => {
@@ -303,4 +359,9 @@ function endAt(hold: Hold, rank: number): End {
 
 function sumText(line: Line): string {
   return `${line.meter} gpt-5 ${line.quantity} ${line.charge} ${line.cost}`;
+}
+
+/** Ids of one ledger are in the order of their time. */
+function byId(a: Hold, b: Hold): number {
+  return a.decisionId < b.decisionId ? -1 : 1;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openLedgerReader } from '../../src/ledger/reader.ts';
@@ -29,18 +30,23 @@ test('kill -9 at any moment: what was acknowledged is there, in order, once', as
       round.after(() => ledger.close());
       ledgerId ??= ledger.id;
       assert.equal(ledger.id, ledgerId);
-      const { holds, counters } = await ledger.recover(0);
+      const { holds: open, counters } = await ledger.recover(0);
+      const holds = rowsOf(file);
       const found = holds.slice(before);
       before = holds.length;
       assert.equal(found.length >= acked, true, `${acked} acknowledged, ${found.length} found`);
       // The first ones without a gap: what is lost is the end, whole commits of it.
       assert.deepEqual(
-        found.map(({ hold }) => Number(hold.credential)),
+        found.map(({ credential }) => Number(credential)),
         found.map((_, at) => at + 1),
       );
-      const ended = found.filter(({ ended: end }) => end !== undefined).length;
+      const ended = found.filter((hold) => hold.ended === 1).length;
       assert.equal(ended >= Math.floor(acked / 2), true);
-      assert.equal(new Set(holds.map(({ hold }) => hold.decisionId)).size, holds.length);
+      assert.equal(new Set(holds.map(({ id }) => id)).size, holds.length);
+      assert.deepEqual(
+        open.map(({ decisionId }) => decisionId).sort(),
+        holds.flatMap((hold) => (hold.ended === 0 ? [hold.id] : [])).sort(),
+      );
       const counted = counters.find(({ counter }) => counter === 'written');
       assert.equal(Number(counted?.state), found.length);
       await ledger.close();
@@ -56,6 +62,18 @@ test('kill -9 at any moment: what was acknowledged is there, in order, once', as
     });
   }
 });
+
+/** All holds, in the order they were written. */
+function rowsOf(file: string): readonly { readonly id: string; readonly credential: string; readonly ended: 0 | 1 }[] {
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const sql = `SELECT decision_id AS id, credential, EXISTS (SELECT 1 FROM ends AS e WHERE e.decision_id = h.decision_id) AS ended
+      FROM holds AS h ORDER BY seq`;
+    return db.prepare(sql).all() as unknown as ReturnType<typeof rowsOf>;
+  } finally {
+    db.close();
+  }
+}
 
 test('kill -9 gives the lock back; a running one keeps it', async (t) => {
   const file = join(await tempDir(t), 'ledger.db');

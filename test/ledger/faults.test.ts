@@ -66,15 +66,18 @@ test('ends have a bound too', async (t) => {
 });
 
 test('a backlog is written in order, over several commits', async (t) => {
-  const { open } = await sqliteBench(t);
+  const { file, open } = await sqliteBench(t);
   const ledger = await open();
   const holds = Array.from({ length: 4_500 }, (_, at) => holdOf(ledger.id, { credential: String(at) }));
   for (const hold of holds) ledger.hold(hold);
   await ledger.flush();
   assert.deepEqual([ledger.counts().committed, ledger.counts().commits], [4_500, 3]);
-  const { holds: found } = await ledger.recover(0);
+  await ledger.close();
+  const db = new DatabaseSync(file, { readOnly: true });
+  const found = db.prepare('SELECT credential FROM holds ORDER BY seq').all();
+  db.close();
   assert.deepEqual(
-    found.map(({ hold }) => hold.credential),
+    found.map((row) => row['credential']),
     holds.map((hold) => hold.credential),
   );
 });
@@ -89,13 +92,11 @@ test('a row that cannot be booked is listed, and harms no other', async (t) => {
   ledger.end(endOf(good[1], { lines: [{ meter: 'input', quantity: 1, charge: 2n ** 70n, cost: 0n }] }));
   ledger.end(endOf(good[0]));
   await ledger.flush();
+  assert.equal((await ledger.find(good[0].decisionId)).ended?.rank, 2);
   const { holds } = await ledger.recover(0);
   assert.deepEqual(
-    holds.map(({ hold, ended }) => [hold.decisionId, ended?.rank]),
-    [
-      [good[0].decisionId, 2],
-      [good[1].decisionId, undefined],
-    ],
+    holds.map(({ decisionId }) => decisionId),
+    [good[1].decisionId],
   );
   assert.equal(ledger.counts().rejected, 2);
   assert.deepEqual(await listed(), { conflicts: 0, orphans: 2 });

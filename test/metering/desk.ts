@@ -2,15 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { PriceShelf } from '../../src/app/price-shelf.ts';
+import { recall, recover } from '../../src/app/recovery.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { mintDecisionId } from '../../src/core/ids.ts';
 import { holdToFields } from '../../src/ledger/fields.ts';
 import type { HeldSpend, Hold } from '../../src/ledger/hold.ts';
 import { openSqliteLedger, type SqliteLedger, type SqliteLedgerOptions } from '../../src/ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
+import { RESERVATION } from '../../src/limits/rows.ts';
 import type { LimitStore } from '../../src/limits/store.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
-import { Meter, type MeterPorts } from '../../src/metering/meter.ts';
+import { Meter } from '../../src/metering/meter.ts';
+import type { MeterPorts } from '../../src/metering/ports.ts';
 import { restoredOf } from '../../src/metering/restore.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import type { Scope } from '../support/scope.ts';
@@ -41,6 +45,7 @@ export class Desk {
   store!: MemoryLimitStore;
   ledger!: SqliteLedger;
   meter!: Meter;
+  recall!: NonNullable<MeterPorts['recall']>;
 
   constructor(options: SqliteLedgerOptions) {
     this.#options = options;
@@ -50,14 +55,21 @@ export class Desk {
   async start(): Promise<void> {
     const store = new MemoryLimitStore(this.clock, { settleWithinMs: SETTLE_WITHIN_MS, isDurable: true });
     this.store = store;
-    this.ledger = await openSqliteLedger({ ...this.#options, changedCounters: () => store.changes() });
-    const recovered = await this.ledger.recover(this.nowMs - SETTLE_WITHIN_MS);
+    const ledger = await openSqliteLedger({
+      ...this.#options,
+      changedCounters: () => store.changes(),
+      decisionStates: RESERVATION,
+    });
+    this.ledger = ledger;
+    const shelved = { ledger, prices: new PriceShelf(SETTLE_WITHIN_MS), nowMs: () => this.nowMs };
+    const recovered = await recover(shelved, this.nowMs - SETTLE_WITHIN_MS);
     store.restore(restoredOf(recovered));
-    this.meter = this.newMeter();
+    this.recall = (decisionId) => recall(decisionId, { store, ...shelved });
+    this.meter = this.newMeter({ recall: this.recall });
     this.meter.resume(recovered);
   }
 
-  /** Another meter on the same store and ledger, which remembers nothing. */
+  /** Another meter on the same store and ledger, which remembers nothing; unless it is told how, it asks the ledger of nothing. */
   newMeter(other: Partial<MeterPorts> = {}): Meter {
     return new Meter({
       store: this.store,

@@ -3,10 +3,11 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { dialect } from '../../src/dialects/dialects.ts';
 import type { Hold } from '../../src/ledger/hold.ts';
+import type { Found } from '../../src/ledger/ledger.ts';
 import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
 import { billOfEntry } from '../../src/metering/bill.ts';
 import type { LogEntry } from '../../src/metering/entry.ts';
-import { restoredOf } from '../../src/metering/restore.ts';
+import { readmittedOf, restoredOf } from '../../src/metering/restore.ts';
 import type { Scope } from '../support/scope.ts';
 import { type Desk, endEntry, openDesk, SETTLE_WITHIN_MS, SPENDS } from './desk.ts';
 import { DECIDED_MS, MODELS, TABLES, usageOf } from './fixtures.ts';
@@ -26,16 +27,17 @@ const ENDINGS: readonly Partial<LogEntry>[] = [
 type Step =
   | { readonly what: 'entry'; readonly decision: number; readonly byCopy: boolean }
   | { readonly what: 'withdraw'; readonly decision: number }
-  | { readonly what: 'sweep' };
+  | { readonly what: 'sweep' }
+  | { readonly what: 'restart' };
 
-/** Steps in any order: each entry three times, by the hold or by its copy, some withdrawn, all once past their expiry. */
+/** Steps in any order: each entry three times, by the hold or by its copy, some withdrawn, all once past their expiry; a restart. */
 const histories = fc
   .array(fc.record({ ending: fc.nat(ENDINGS.length - 1), billed: fc.boolean(), withdrawn: fc.boolean() }), {
     minLength: 1,
     maxLength: 5,
   })
   .chain((decisions) => {
-    const steps: Step[] = [{ what: 'sweep' }];
+    const steps: Step[] = [{ what: 'sweep' }, { what: 'restart' }];
     decisions.forEach(({ withdrawn }, decision) => {
       for (const byCopy of [false, true, false]) steps.push({ what: 'entry', decision, byCopy });
       if (withdrawn) steps.push({ what: 'withdraw', decision });
@@ -70,14 +72,20 @@ function expected(holds: readonly Hold[], entries: readonly LogEntry[]) {
 }
 
 async function run(desk: Desk, steps: readonly Step[], holds: readonly Hold[], entries: readonly LogEntry[]) {
+  let hasRestarted = false;
   for (const step of steps) {
-    if (step.what === 'sweep') {
+    if (step.what === 'restart') {
+      await desk.ledger.close();
+      await desk.start();
+      hasRestarted = true;
+    } else if (step.what === 'sweep') {
       desk.nowMs = Math.max(...holds.map((hold) => hold.expiresAtMs));
       await desk.meter.sweep(desk.nowMs);
     } else if (step.what === 'withdraw') {
-      await desk.meter.withdraw(holds[step.decision]!);
+      // Only the process that decided gives back.
+      if (!hasRestarted) await desk.meter.withdraw(holds[step.decision]!);
     } else {
-      const meter = step.byCopy ? desk.newMeter() : desk.meter;
+      const meter = step.byCopy ? desk.newMeter(hasRestarted ? { recall: desk.recall } : {}) : desk.meter;
       await meter.take(entries[step.decision]!);
     }
   }
@@ -110,7 +118,7 @@ test('any order and repetition of what happens to a decision books and settles t
   );
 });
 
-test('a store rebuilt from the ledger settles what was open, and nothing twice', async (t) => {
+test('a store whose rows are lost settles what was open, and nothing twice', async (t) => {
   const desk = await openDesk(t);
   const [open, ended, expired, late] = [await desk.admit(), await desk.admit(), await desk.admit(), await desk.admit()];
   await desk.meter.take(endEntry(ended));
@@ -122,7 +130,7 @@ test('a store rebuilt from the ledger settles what was open, and nothing twice',
   const store = new MemoryLimitStore(desk.clock, { settleWithinMs: SETTLE_WITHIN_MS });
   store.restore(restoredOf(recovered));
   assert.deepEqual(store.counts().open, 2);
-  const meter = desk.newMeter({ store });
+  const meter = desk.newMeter({ store, recall: (id) => recallInto(store, desk, id) });
   meter.resume(recovered);
   for (const hold of [open, ended, late, open, ended]) await meter.take(endEntry(hold));
   assert.equal(meter.counts().repeated, 3);
@@ -130,3 +138,10 @@ test('a store rebuilt from the ledger settles what was open, and nothing twice',
   for (const hold of [open, ended, late]) assert.deepEqual(await desk.ends(hold), ['2 settled hold 380 190']);
   assert.deepEqual(await desk.ends(expired), ['0 released hold 0 0']);
 });
+
+/** As the app does it, of a decision whose row is lost. */
+async function recallInto(store: MemoryLimitStore, desk: Desk, decisionId: string): Promise<Found> {
+  const found = await desk.ledger.find(decisionId);
+  store.readmit(decisionId, readmittedOf({ ...found, states: [] }));
+  return found;
+}
