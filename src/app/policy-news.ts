@@ -15,6 +15,13 @@ export interface PolicyFault {
   readonly problems: readonly string[];
 }
 
+/** Who reads that the bundle is refused looks for another fault than one of the settings, which hold up no other file. */
+function stays(problems: readonly string[]): string {
+  return problems.every((problem) => /^tollgate\.(?:yaml|json):/.test(problem))
+    ? 'tollgate.yaml is not valid: its settings stay as they were; the other files are in force'
+    : 'the bundle is not valid: the last good one stays in force';
+}
+
 export class PolicyNews {
   readonly #log: Logger;
   readonly #audit: Audit | undefined;
@@ -48,7 +55,7 @@ export class PolicyNews {
   ): void {
     this.#log.error(
       { code: 'policy_refused', policy_version: inForce, refused_version: version, problems: problems.length },
-      inForce === undefined ? this.#none : 'the bundle is not valid: the last good one stays in force',
+      inForce === undefined ? this.#none : stays(problems),
     );
     this.#lines('error', 'bundle_problem', problems);
     const first = problems[0] ?? '';

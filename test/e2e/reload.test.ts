@@ -185,6 +185,10 @@ describe('reload', { concurrency: 4 }, () => {
     await save(served.dir, 'plans.yaml', B['plans.yaml'] ?? '');
     await loads(served, 1);
     await refusals(served, 1);
+    assert.match(
+      String(served.lines('policy_refused')[0]?.['msg']),
+      /^tollgate\.yaml is not valid: .* the other files are in force$/,
+    );
     await save(served.dir, 'tollgate.yaml', `${text}log: debug\ndeadline: 300ms\n`);
     await until('it is mended', () => served.count('policy_mended') === 1, { withinMs: LIVE_MS });
     assert.deepEqual(
