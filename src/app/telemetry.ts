@@ -230,7 +230,7 @@ export class Telemetry {
     if (!of.isTracing) return of.begin();
     try {
       const nearest = rpc?.metadata?.(TRACEPARENT) ?? [];
-      return of.begin(nearest.length > 0 ? nearest : call.headers.get(TRACEPARENT));
+      return nearest.length > 0 ? of.begin(nearest, 'envoy') : of.begin(call.headers.get(TRACEPARENT), 'caller');
     } catch {
       of.fault();
       return undefined;

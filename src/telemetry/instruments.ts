@@ -13,7 +13,7 @@ import { prometheusText } from './prometheus.ts';
 import type { Counter, Family, Histogram } from './registry.ts';
 import { resourceOf } from './resource.ts';
 import type { DecisionSeen, LimitSeen, PolicyNames, UsageSeen } from './seen.ts';
-import { type Place, stepEvents, Tracing, Watch } from './tracing.ts';
+import { type Place, stepEvents, type TracedBy, Tracing, Watch } from './tracing.ts';
 import { UsageMetrics } from './usage-metrics.ts';
 import { Words } from './vocabulary.ts';
 
@@ -94,6 +94,7 @@ export class Instruments {
         version,
         share: otlp.traces,
         random: options.random,
+        clock,
         send: (span) => own.span(span),
       });
     }
@@ -142,9 +143,9 @@ export class Instruments {
     return this.#tracing !== undefined;
   }
 
-  /** Notes to be taken of the decision that begins; undefined: none. `traceparents`: those that the caller sent. */
-  begin(traceparents: readonly string[] = NO_TRACEPARENTS): Watch | undefined {
-    const place = this.#tracing?.begin(traceparents);
+  /** Notes to be taken of the decision that begins; undefined: none. `traceparents`: those that `by` sent. */
+  begin(traceparents: readonly string[] = NO_TRACEPARENTS, by: TracedBy = 'caller'): Watch | undefined {
+    const place = this.#tracing?.begin(traceparents, by);
     if (place === undefined && ++this.#calls % TIMED_EVERY !== 0) return undefined;
     return new Watch(this.#options.clock, place);
   }

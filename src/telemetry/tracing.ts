@@ -10,6 +10,12 @@ import { newSpanId, newTraceId, parseTraceparent, type TraceParent } from './tra
 
 /** Traced calls whose end is waited for, so that their usage joins their trace. */
 const OPEN_MAX = 4096;
+/** Calls that are traced in a second because their callers say so: anybody can say it, and each costs the collector too. */
+export const ASKED_PER_SECOND = 100;
+const SECOND_MS = 1_000;
+
+/** Whose word a traceparent is. Where Envoy traces, the choice is its own, and has no bound here. */
+export type TracedBy = 'envoy' | 'caller';
 
 /** A span's place in its trace. */
 export interface Place {
@@ -56,24 +62,35 @@ export interface TracingOptions {
   readonly share: number;
   /** In [0, 1). */
   random(): number;
+  readonly clock: Clock;
   send(span: ReadableSpan): void;
 }
 
 export class Tracing {
   readonly #options: TracingOptions;
   readonly #open = new LRUCache<string, Place>({ max: OPEN_MAX });
+  #asked = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(options: TracingOptions) {
     this.#options = options;
   }
 
-  /** Where the span of a call stands; undefined: it is not traced. Of several traceparents none counts. */
-  begin(traceparents: readonly string[]): Place | undefined {
+  /**
+   * Where the span of a call stands; undefined: it is not traced. Of several traceparents none counts. Beyond
+   * `ASKED_PER_SECOND` a caller's wish counts for nothing, and the share decides.
+   */
+  begin(traceparents: readonly string[], by: TracedBy): Place | undefined {
+    const { share, random } = this.#options;
     const parent = traceparents.length === 1 ? parseTraceparent(traceparents[0]!) : undefined;
-    if (parent?.sampled !== true && (this.#options.share === 0 || this.#options.random() >= this.#options.share)) {
-      return undefined;
-    }
-    return placeBelow(parent);
+    const isAsked = parent?.sampled === true && (by === 'envoy' || this.#isWithinBound());
+    return isAsked || (share > 0 && random() < share) ? placeBelow(parent) : undefined;
+  }
+
+  #isWithinBound(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - this.#asked.sinceMs >= SECOND_MS) this.#asked = { sinceMs: nowMs, count: 0 };
+    this.#asked.count += 1;
+    return this.#asked.count <= ASKED_PER_SECOND;
   }
 
   /** Remembers the trace of a call that goes on, until its end is told. */

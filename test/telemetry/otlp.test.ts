@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Collector, ExportFailure, parseHeaders } from '../../src/telemetry/collector.ts';
+import { resourceOf } from '../../src/telemetry/resource.ts';
+import { ASKED_PER_SECOND, type TracedBy, Tracing } from '../../src/telemetry/tracing.ts';
 import { freePort } from '../support/ports.ts';
 import { fileScope } from '../support/scope.ts';
 import { until } from '../support/until.ts';
@@ -113,6 +115,26 @@ describe('OTLP', () => {
     for (const [index, [traceparents, traced]] of rows.entries()) {
       assert.equal(decide(traceparents) !== undefined, traced, `row ${index}`);
     }
+  });
+
+  test('2 what callers ask for is bounded by the second, what Envoy asks for is not', () => {
+    let monotonicMs = 5_000;
+    const tracing = new Tracing({
+      resource: resourceOf({ version: '0.0.0', instance: 'test' }),
+      version: '0.0.0',
+      share: 0,
+      random: () => 0.5,
+      clock: { nowMs: () => 0, monotonicMs: () => monotonicMs },
+      send: () => {},
+    });
+    const traced = (by: TracedBy): number =>
+      Array.from({ length: 1_000 }, () => tracing.begin([`00-${TRACE}-${PARENT}-01`], by)).filter(Boolean).length;
+    assert.equal(traced('caller'), ASKED_PER_SECOND);
+    assert.equal(traced('envoy'), 1_000);
+    monotonicMs += 999;
+    assert.equal(traced('caller'), 0);
+    monotonicMs += 1;
+    assert.equal(traced('caller'), ASKED_PER_SECOND);
   });
 
   test('3 a share of the others is traced, in the caller’s trace where there is one', () => {
