@@ -83,8 +83,12 @@ export class Observer {
     this.#meter.resume(recovered);
   }
 
-  /** Takes a call that was answered. Never throws; keeps the call's bytes until it was decided again. */
+  /**
+   * Takes a call that was answered; none before there is a valid bundle to compare with. Never throws; keeps the call's
+   * bytes until it was decided again.
+   */
   saw(call: Call, was: Decision): void {
+    if (this.#ports.policy() === undefined) return;
     if (this.#queue.length >= CALLS_MAX || this.#bytes + call.body.byteLength > BYTES_MAX) {
       this.#skipped++;
       return;

@@ -87,11 +87,12 @@ describe('a bundle that is only observed', need, async () => {
     assert.equal(book.census().ended.settled, 6);
   });
 
+  const put = async (name: string, text: string): Promise<void> => {
+    await writeFile(join(stack.observed, `.${name}`), text);
+    await rename(join(stack.observed, `.${name}`), join(stack.observed, name));
+  };
+
   test('it follows its directory, and one that is not valid disturbs nobody', async () => {
-    const put = async (name: string, text: string): Promise<void> => {
-      await writeFile(join(stack.observed, `.${name}`), text);
-      await rename(join(stack.observed, `.${name}`), join(stack.observed, name));
-    };
     await put('access.yaml', 'owner: [');
     await stack.tollgate().line(/"code":"policy_refused".*last good one stays/);
     await serve('gpt-5', stack.key.other);
@@ -104,5 +105,16 @@ describe('a bundle that is only observed', need, async () => {
       ['gpt-5', 'model_denied'],
       ['gpt-5-mini', 'model_denied'],
     ]);
+  });
+
+  test('one that was never valid is compared with nothing', async () => {
+    const { compared: before } = await report();
+    await put('access.yaml', 'owner: [');
+    await report();
+    await stack.tollgate().line(/"code":"policy_refused".*nothing is observed until it is mended/);
+    await serve('gpt-5-mini');
+    const { compared, differences } = await report();
+    assert.equal(compared, before);
+    assert.ok(differences.every(({ would }) => would.reason !== 'policy_missing'));
   });
 });
