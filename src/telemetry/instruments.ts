@@ -108,9 +108,7 @@ export class Instruments {
     this.#metrics.observe(key, read);
   }
 
-  /**
-   * What the labels of metrics may say from now on. `loadedAtMs`: epoch. Takes as long as there are limits.
-   */
+  /** What the labels of metrics may say from now on. `loadedAtMs`: epoch. Takes as long as there are limits. */
   policyLoaded(names: PolicyNames, loadedAtMs: number): void {
     this.#words.names = names;
     this.#limits.renew();
