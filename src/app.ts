@@ -1,41 +1,31 @@
-/** The composition root: the only place that builds adapters from settings, and that owns timers and the end. */
+/**
+ * The composition root: the only place that builds adapters from settings (what all else stands on in app/base.ts), and
+ * that owns timers and the end.
+ */
 import type { Logger } from 'pino';
 import { type AdminListener, startAdmin } from './app/admin/listener.ts';
-import { ServingAudit, secretReloads } from './app/audit.ts';
+import { type Base, openBase } from './app/base.ts';
+import { type Deciding, startDeciding } from './app/deciding.ts';
 import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
-import { watchLoad } from './app/load.ts';
-import { startObserving } from './app/observing.ts';
+import { type Observing, startObserving } from './app/observing.ts';
 import { type FirstBundle, PolicyInForce } from './app/policy-in-force.ts';
 import { PolicyNews } from './app/policy-news.ts';
 import { PriceShelf } from './app/price-shelf.ts';
-import { recall, recover } from './app/recovery.ts';
-import { openSecrets } from './app/secrets.ts';
-import { stopInOrder } from './app/stop.ts';
+import { recover } from './app/recovery.ts';
+import { type Stopping, stopInOrder } from './app/stop.ts';
 import { sweep } from './app/sweep.ts';
-import { takeLedger } from './app/take-over.ts';
-import { startTelemetry } from './app/telemetry.ts';
 import { versionText } from './app/version.ts';
-import { anomaliesOf, crossingLog } from './app/watch.ts';
-import { systemClock } from './core/clock.ts';
-import { Decider } from './decision/check.ts';
+import { anomaliesOf } from './app/watch.ts';
 import { ACCESS_LOG } from './envoy/access-log-service.ts';
 import { AUTHORIZATION } from './envoy/check-service.ts';
 import { Health } from './envoy/health.ts';
-import { CredentialIdentifier } from './identity/identify.ts';
-import { fetchKeySet } from './identity/key-fetch.ts';
-import { TokenProver } from './identity/token-prover.ts';
-import { openSqliteLedger } from './ledger/sqlite-ledger.ts';
-import { MemoryLimitStore } from './limits/memory-store.ts';
-import { RESERVATION } from './limits/rows.ts';
-import type { Crossing } from './limits/store.ts';
-import { Meter } from './metering/meter.ts';
-import { restoredOf } from './metering/restore.ts';
+import type { Listener } from './envoy/transport.ts';
+import type { Recovered } from './ledger/ledger.ts';
 import type { Endpoint } from './policy/endpoint.ts';
 import type { Settings } from './policy/settings.ts';
 import { anomalyWatch } from './telemetry/anomalies.ts';
-import { EventLog } from './telemetry/log.ts';
 
 /** Sweeps of reservations that are overdue. design/limits.md: each second. */
 const SWEEP_MS = 1_000;
@@ -69,136 +59,121 @@ export interface App extends Endable {
  * running, where a part cannot start.
  */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { first, settings, log } = options;
-  const clock = systemClock;
-  const telemetry = await startTelemetry({
-    settings: settings.telemetry,
-    clock,
-    onFailure: (signal, why) => events.write('warn', 'telemetry_export_failed', { signal, detail: why }, signal),
-  });
-  const events = new EventLog(log, clock, { sink: telemetry.events });
-  const store = new MemoryLimitStore(clock, {
-    countersMax: settings.countersMax,
-    settleWithinMs: settings.settleWithinMs,
-    isDurable: true,
-  });
-  const tokens = new TokenProver({
-    clock,
-    fetch: fetchKeySet,
-    onFault: (fault, about) => events.write('warn', `issuer_keys_${fault}`, about),
-  });
-  const audit = new ServingAudit({ file: settings.audit.path, clock, log });
-  const secrets = await openSecrets(settings, {
-    clock,
-    events,
-    onReload: secretReloads(audit),
-    onTurnedAway: (connection) => telemetry.turnedAway(connection),
-  });
-  const identifier = new CredentialIdentifier(secrets.peppers, tokens);
-  const openLedger = () =>
-    openSqliteLedger({
-      file: settings.ledger.path,
-      commitMs: settings.commitMs,
-      queueMax: settings.queueMax,
-      changedCounters: () => store.changes(),
-      decisionStates: RESERVATION,
-      onFailure: (message) => events.write('error', 'ledger_commit_failed', { detail: message }),
-    });
-  const ledger = await takeLedger(openLedger, {
-    waits: options.takesOver ?? false,
-    waiting: () => events.write('info', 'waiting_for_ledger', { ledger: settings.ledger.path }),
-  });
+  const { settings, log, takesOver = false } = options;
+  const base = await openBase(settings, { log, takesOver });
+  try {
+    return await startOn(base, options);
+  } catch (error) {
+    await base.ledger.close();
+    throw error;
+  }
+}
+
+/** What runs on the base, in the order in which it is started. */
+interface Parts {
+  readonly lifecycle: Lifecycle;
+  readonly health: Health;
+  readonly inForce: PolicyInForce;
+  readonly deciding: Deciding;
+  /** Undefined: no bundle is observed. */
+  readonly observing: Observing | undefined;
+}
+
+async function startOn(base: Base, { first, observe }: AppOptions): Promise<App> {
+  const { settings, ledger, store, telemetry, tokens, audit } = base;
+  const { prices, recovered } = await recoverOn(base, first);
   const health = new Health([AUTHORIZATION, ACCESS_LOG]);
+  const lifecycle = new Lifecycle(health);
+  const inForce = followPolicy(base, { first, prices, lifecycle });
+  const deciding = startDeciding(base, { policy: () => inForce.current(), prices, recovered });
+  const observing = observe && startObserving(base, { first: observe, prices, recovered });
+  const parts: Parts = { lifecycle, health, inForce, deciding, observing };
+  const ports = await openPorts(base, parts, first.dir);
+  telemetry.show({ store, meter: deciding.meter, ledger, load: deciding.load, settings });
+  const clockwork = startClockwork(base, parts);
+  // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
+  if (first.policy !== undefined) void tokens.prepare(first.policy);
+  inForce.watch();
+  lifecycle.enter('serving');
+  audit.tell('serve_start', first.version);
+  return {
+    lifecycle,
+    ledgerId: ledger.id,
+    check: ports.check.endpoint,
+    accessLog: ports.accessLog.endpoint,
+    admin: ports.admin?.endpoint,
+    recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
+    policy: inForce,
+    ...endOf(base, { ...parts, ...ports, ...clockwork }),
+  };
+}
+
+/** What the process goes on from: counters and open calls, and the prices of both the first policy and those calls. */
+async function recoverOn(
+  { settings, ledger, clock }: Base,
+  first: FirstBundle,
+): Promise<{ readonly prices: PriceShelf; readonly recovered: Recovered }> {
+  const prices = new PriceShelf(settings.settleWithinMs);
+  const nowMs = clock.nowMs();
+  if (first.policy !== undefined) {
+    const { priceVersion, prices: tables } = first.policy;
+    await ledger.keepPrices(priceVersion, tables);
+    prices.enforce(priceVersion, tables, { before: undefined, nowMs });
+  }
+  const from = { ledger, prices, nowMs: () => clock.nowMs() };
+  return { prices, recovered: await recover(from, nowMs - settings.settleWithinMs) };
+}
+
+/** Puts the first policy in force; the directory is not looked at yet. */
+function followPolicy(
+  { settings, log, clock, audit, ledger, tokens, secrets, telemetry }: Base,
+  {
+    first,
+    prices,
+    lifecycle,
+  }: { readonly first: FirstBundle; readonly prices: PriceShelf; readonly lifecycle: Lifecycle },
+): PolicyInForce {
+  const inForce = new PolicyInForce({
+    first,
+    settings,
+    clock,
+    news: new PolicyNews(log, { audit }),
+    prices,
+    keepPrices: (version, tables) => ledger.keepPrices(version, tables),
+    prepare: (policy) => tokens.prepare(policy),
+    reloadable: {
+      log: ({ log: level }) => {
+        log.level = level;
+      },
+      peppers: ({ peppers }) => void secrets.follow(peppers),
+    },
+    onLoaded: () => {
+      lifecycle.update();
+      telemetry.policyLoaded(inForce.current());
+    },
+    onRefused: () => telemetry.policyRefused(),
+    onMended: () => telemetry.policyMended(),
+    onReaderDied: () => telemetry.policyReaderDied(),
+  });
+  lifecycle.needs(() => (inForce.current() === undefined ? 'there is no valid policy' : undefined));
+  telemetry.policyLoaded(first.policy);
+  return inForce;
+}
+
+interface Ports {
+  readonly check: Listener;
+  readonly accessLog: Listener;
+  readonly admin: AdminListener | undefined;
+}
+
+/** The admin port comes before the listeners of Envoy: a probe is told what is waited for. */
+async function openPorts(base: Base, parts: Parts, dir: string): Promise<Ports> {
+  const { settings, clock, events, audit, store, ledger, secrets, telemetry } = base;
+  const { lifecycle, health, inForce, deciding, observing } = parts;
   let admin: AdminListener | undefined;
   try {
-    const prices = new PriceShelf(settings.settleWithinMs);
-    const nowMs = clock.nowMs();
-    if (first.policy !== undefined) {
-      const { priceVersion, prices: tables } = first.policy;
-      await ledger.keepPrices(priceVersion, tables);
-      prices.enforce(priceVersion, tables, { before: undefined, nowMs });
-    }
-    const shelved = { ledger, prices, nowMs: () => clock.nowMs() };
-    const recovered = await recover(shelved, nowMs - settings.settleWithinMs);
-    const lifecycle = new Lifecycle(health);
-    const inForce = new PolicyInForce({
-      first,
-      settings,
-      clock,
-      news: new PolicyNews(log, { audit }),
-      prices,
-      keepPrices: (version, tables) => ledger.keepPrices(version, tables),
-      prepare: (policy) => tokens.prepare(policy),
-      reloadable: {
-        log: ({ log: level }) => {
-          log.level = level;
-        },
-        peppers: ({ peppers }) => void secrets.follow(peppers),
-      },
-      onLoaded: () => {
-        lifecycle.update();
-        telemetry.policyLoaded(inForce.current());
-      },
-      onRefused: () => telemetry.policyRefused(),
-      onMended: () => telemetry.policyMended(),
-      onReaderDied: () => telemetry.policyReaderDied(),
-    });
-    const policy = () => inForce.current();
-    lifecycle.needs(() => (policy() === undefined ? 'there is no valid policy' : undefined));
-    telemetry.policyLoaded(first.policy);
-    const logCrossing = crossingLog(log, { clock, policy, sink: telemetry.events });
-    const crossed = (crossing: Crossing) => {
-      logCrossing(crossing);
-      telemetry.crossed(crossing);
-    };
-    store.restore(restoredOf(recovered));
-    const meter = new Meter({
-      store,
-      ledger,
-      clock,
-      prices: (version) => prices.get(version),
-      policy,
-      recall: (decisionId) => recall(decisionId, { store, ...shelved }),
-      crossed,
-      ended: (end) => telemetry.ended(end),
-      settings: { settleWithinMs: settings.settleWithinMs },
-    });
-    meter.resume(recovered);
-    const load = watchLoad({ clock, events, classes: () => policy()?.classes ?? [], random: Math.random });
-    const decider = new Decider({
-      policy,
-      identifier,
-      store,
-      clock,
-      ledgerId: ledger.id,
-      admit: (hold, requestId) => meter.admit(hold, requestId),
-      withdraw: (hold) => meter.withdraw(hold),
-      expire: (customer) => meter.expire(customer),
-      refuse: (refusal) => {
-        telemetry.refused(refusal);
-        return ledger.refuse(refusal);
-      },
-      shed: load.shed,
-      turnedAway: ({ reason, detail }, decisionId) =>
-        events.write('warn', 'credential_refused', { reason, detail, decision_id: decisionId }, reason),
-      expiryGraceMs: settings.expiryGraceMs,
-    });
-    const observing =
-      options.observe &&
-      startObserving({
-        first: options.observe,
-        settings,
-        clock,
-        log,
-        peppers: secrets.peppers,
-        recovered,
-        prices: (version) => prices.get(version),
-        differ: (difference) => ledger.differ(difference),
-      });
-    const decide = telemetry.watched((call, steps) => load.during(() => decider.decide(call, steps)));
-    // Before the listeners of Envoy: a probe is told what it waits for.
     admin = await startAdmin({
-      dir: first.dir,
+      dir,
       settings,
       clock,
       events,
@@ -212,12 +187,12 @@ export async function startApp(options: AppOptions): Promise<App> {
       door: secrets.doors.admin,
     });
     const [check, accessLog] = await listenAll({
-      policy,
+      policy: () => inForce.current(),
       settings,
-      decide: observing?.watched(decide) ?? decide,
+      decide: observing?.watched(deciding.decide) ?? deciding.decide,
       observer: observing?.observer,
       checkFault: (fault) => telemetry.checkFault(fault),
-      meter,
+      meter: deciding.meter,
       ledger,
       health,
       lifecycle,
@@ -225,59 +200,68 @@ export async function startApp(options: AppOptions): Promise<App> {
       clock,
       doors: secrets.doors,
     });
-    telemetry.show({ store, meter, ledger, load, settings });
-    const unwatch = secrets.watch();
-    const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger, observing?.observer));
-    const sweeper = setInterval(() => {
-      void sweep(meter, clock, events);
-      if (observing !== undefined) void sweep(observing.observer, clock, events);
-      tellAnomalies();
-    }, SWEEP_MS);
-    // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
-    if (first.policy !== undefined) void tokens.prepare(first.policy);
-    inForce.watch();
-    lifecycle.enter('serving');
-    audit.tell('serve_start', first.version);
-    const closeLedger = once(async () => {
-      await Promise.all([observing?.close(), ledger.close()]);
-    });
-    const stopping = {
-      lifecycle,
-      check,
-      accessLog,
-      meter,
-      ledger: { close: closeLedger },
-      others: async () => {
-        clearInterval(sweeper);
-        load.close();
-        unwatch();
-        await Promise.all([inForce.close(), telemetry.close(), admin?.close()]);
-        await audit.end(inForce.status().version);
-      },
-    };
-    let stopped: Promise<void> | undefined;
-    return {
-      lifecycle,
-      ledgerId: ledger.id,
-      check: check.endpoint,
-      accessLog: accessLog.endpoint,
-      admin: admin?.endpoint,
-      recovered: { holds: recovered.holds.length, counters: recovered.counters.length },
-      policy: inForce,
-      stop: (options) => {
-        stopped ??= stopInOrder(stopping, options).then(tellAnomalies);
-        return stopped;
-      },
-      abandon: () => {
-        lifecycle.enter('stopped');
-        return closeLedger();
-      },
-    };
+    return { check, accessLog, admin };
   } catch (error) {
-    await admin?.close();
-    await ledger.close();
+    await Promise.all([admin?.close(), observing?.close()]);
     throw error;
   }
+}
+
+interface Clockwork {
+  tellAnomalies(): void;
+  /** Stops it. */
+  halt(): void;
+}
+
+/** Each second: what is overdue is ended, what should never happen is told. Each 2 s: files of secrets are looked at. */
+function startClockwork({ clock, events, ledger, secrets }: Base, { deciding, observing }: Parts): Clockwork {
+  const { meter } = deciding;
+  const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger, observing?.observer));
+  const sweeper = setInterval(() => {
+    void sweep(meter, clock, events);
+    if (observing !== undefined) void sweep(observing.observer, clock, events);
+    tellAnomalies();
+  }, SWEEP_MS);
+  const unwatch = secrets.watch();
+  return {
+    tellAnomalies,
+    halt: () => {
+      clearInterval(sweeper);
+      unwatch();
+    },
+  };
+}
+
+/** The end in order, and the one that only saves what was decided. Whichever comes first closes the ledger. */
+function endOf({ ledger, telemetry, audit }: Base, running: Parts & Ports & Clockwork): Endable {
+  const { lifecycle, inForce, deciding, observing, check, accessLog, admin } = running;
+  const closeLedger = once(async () => {
+    await Promise.all([observing?.close(), ledger.close()]);
+  });
+  const stopping: Stopping = {
+    lifecycle,
+    check,
+    accessLog,
+    meter: deciding.meter,
+    ledger: { close: closeLedger },
+    others: async () => {
+      running.halt();
+      deciding.load.close();
+      await Promise.all([inForce.close(), telemetry.close(), admin?.close()]);
+      await audit.end(inForce.status().version);
+    },
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    stop: (options) => {
+      stopped ??= stopInOrder(stopping, options).then(running.tellAnomalies);
+      return stopped;
+    },
+    abandon: () => {
+      lifecycle.enter('stopped');
+      return closeLedger();
+    },
+  };
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

@@ -1,32 +1,22 @@
-import type { Logger } from 'pino';
-import type { Clock } from '../core/clock.ts';
 import type { Awaitable } from '../core/units.ts';
 import type { Call } from '../decision/call.ts';
 import type { Decision } from '../decision/decision.ts';
 import { CredentialIdentifier } from '../identity/identify.ts';
 import { fetchKeySet } from '../identity/key-fetch.ts';
-import type { Peppers } from '../identity/peppers.ts';
 import { TokenProver } from '../identity/token-prover.ts';
-import type { Difference } from '../ledger/difference.ts';
 import type { Recovered } from '../ledger/ledger.ts';
-import type { PriceTables } from '../policy/policy.ts';
-import type { Settings } from '../policy/settings.ts';
+import type { Base } from './base.ts';
 import { Observer } from './observer.ts';
 import { type FirstBundle, PolicyInForce } from './policy-in-force.ts';
 import { PolicyNews } from './policy-news.ts';
 import { PriceShelf } from './price-shelf.ts';
 
-export interface ObservingOptions {
+interface ObservingOptions {
   /** The observed bundle as it was found at the start; it follows its directory as the one in force does. */
   readonly first: FirstBundle;
-  readonly settings: Settings;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly peppers: Peppers;
   readonly recovered: Recovered;
   /** Prices of versions that the ledger has kept. */
-  prices(version: string): PriceTables | undefined;
-  differ(difference: Difference): void;
+  readonly prices: PriceShelf;
 }
 
 /** An observed bundle at work. */
@@ -39,9 +29,10 @@ export interface Observing {
 }
 
 /** Decides by an observed bundle beside the one in force, with key sets of issuers and counters of its own. */
-export function startObserving(options: ObservingOptions): Observing {
-  const { first, settings, clock, peppers, recovered } = options;
-  const log = options.log.child({ observed: first.dir });
+export function startObserving(
+  { settings, clock, log, secrets, ledger }: Base,
+  { first, recovered, prices: kept }: ObservingOptions,
+): Observing {
   const tokens = new TokenProver({ clock, fetch: fetchKeySet, onFault: () => {} });
   const prices = new PriceShelf(settings.settleWithinMs);
   if (first.policy !== undefined) {
@@ -53,18 +44,18 @@ export function startObserving(options: ObservingOptions): Observing {
     first,
     settings: undefined,
     clock,
-    news: new PolicyNews(log, { isObserved: true }),
+    news: new PolicyNews(log.child({ observed: first.dir }), { isObserved: true }),
     prices,
     keepPrices: async () => {},
     prepare: (next) => tokens.prepare(next),
   });
   const observer = new Observer({
     policy: () => policy.current(),
-    identifier: new CredentialIdentifier(peppers, tokens),
+    identifier: new CredentialIdentifier(secrets.peppers, tokens),
     clock,
     settings,
-    prices: (version) => prices.get(version) ?? options.prices(version),
-    differ: options.differ,
+    prices: (version) => prices.get(version) ?? kept.get(version),
+    differ: (difference) => ledger.differ(difference),
   });
   observer.resume(recovered);
   policy.watch();
