@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { alignedTable } from '../core/table.ts';
-import { type KeyRow, listKeys } from '../identity/key-registry.ts';
+import { type KeyRow, listKeys } from '../identity/key-list.ts';
 import { policyOf } from './bundle.ts';
 import { jsonText } from './json.ts';
 

@@ -1,26 +1,23 @@
-/** API keys of a bundle: made, revoked and listed, by commands and by the admin port alike. Every change leaves a record. */
+/** API keys of a bundle, made and revoked, by commands and by the admin port alike. Every change leaves a record. */
 import { mkdir } from 'node:fs/promises';
 import type * as z from 'zod';
 import type { Audit, AuditEvent, AuditValue, AuditVerb } from '../core/audit.ts';
-import { dayOf } from '../core/day.ts';
 import { systemCodeOf, TollgateError } from '../core/errors.ts';
 import { keysDirectory } from '../policy/directory.ts';
 import { environment, keyId, kind, owner } from '../policy/forms.ts';
-import type { ApiKey, Policy } from '../policy/policy.ts';
+import type { Policy } from '../policy/policy.ts';
 import { mintApiKey } from './api-key.ts';
 import { digestText } from './digest.ts';
 import { appendKey, type KeyEntry, keyFileOf, revokeKey } from './key-file.ts';
 import { lifetimeOf } from './lifetime.ts';
 import type { Peppers } from './peppers.ts';
 
-export type Actor = Pick<AuditEvent, 'who' | 'role'>;
-
 /** Whose bundle, and who changes it. */
 export interface Registry {
   /** The bundle's directory. */
   readonly dir: string;
   readonly audit: Audit;
-  readonly actor: Actor;
+  readonly actor: Pick<AuditEvent, 'who' | 'role'>;
   /** Of the policy that the change is judged by; undefined: none is known. */
   readonly policyVersion: string | undefined;
 }
@@ -108,47 +105,6 @@ export async function revokeKeyOf(
     if (outcome === 'unknown') throw new TollgateError('not_found', `no key \`${id}\` in \`${keysDir}\``);
     return { result: outcome, before: { revoked: outcome === 'already' }, after: { revoked: true } };
   });
-}
-
-/** What there is of each key but the key and its digest; by account, the oldest first. */
-export function listKeys(policy: Policy, nowMs: number): readonly KeyRow[] {
-  return [...policy.keys.values()]
-    .toSorted((a, b) => (a.account === b.account ? a.createdMs - b.createdMs : a.account < b.account ? -1 : 1))
-    .map((key) => keyRow(key, policy, nowMs));
-}
-
-export interface KeyRow {
-  readonly id: string;
-  readonly account: string;
-  readonly class: string;
-  readonly kind: string;
-  readonly owner: string;
-  readonly created: string;
-  /** Last day, UTC. */
-  readonly expires: string;
-  readonly state: string;
-}
-
-export function keyRow(key: ApiKey, policy: Policy, nowMs: number): KeyRow {
-  return {
-    id: key.id,
-    account: key.account,
-    class: key.class,
-    kind: key.kind,
-    owner: key.owner,
-    created: dayOf(key.createdMs),
-    expires: dayOf(key.expiresMs - 1),
-    state: stateOf(key, policy, nowMs),
-  };
-}
-
-/** In the order in which a request would be refused. */
-function stateOf(key: ApiKey, policy: Policy, nowMs: number): string {
-  if (key.environment !== policy.environment) return `for ${key.environment}`;
-  if (key.revoked) return 'revoked';
-  if (nowMs >= key.expiresMs) return 'expired';
-  if (nowMs < key.createdMs) return 'not yet valid';
-  return policy.account(key.account) === undefined ? 'account unknown' : 'active';
 }
 
 interface Change<T> {
