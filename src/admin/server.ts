@@ -1,5 +1,6 @@
 /** The admin port on the wire: one Node server with tight bounds, a gate before anything reads a request. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { gateFor, HEADERS_MAX } from './gate.ts';
@@ -15,7 +16,7 @@ export interface ServerBounds {
   readonly checkMs: number;
   /** An idle connection is closed after it. Default 5000. */
   readonly idleMs: number;
-  /** Connections at once; others are closed. Default 100. */
+  /** Connections at once; one more ends the oldest, so that nobody who holds many keeps a probe out. Default 100. */
   readonly connectionsMax: number;
   /** Of all headers together. Default 16384. */
   readonly headerBytesMax: number;
@@ -63,7 +64,7 @@ export function adminServer({ app, hosts, bounds }: AdminServerOptions): Server 
   const server = createServer(options, listener);
   // One more, so that the gate sees that there were too many.
   server.maxHeadersCount = HEADERS_MAX + 1;
-  server.maxConnections = connectionsMax;
+  boundConnections(server, connectionsMax);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
     else socket.end(bareAnswer(ofClientError(error.code)));
@@ -73,6 +74,17 @@ export function adminServer({ app, hosts, bounds }: AdminServerOptions): Server 
     server.on(event, (_request: IncomingMessage, socket) => socket.end(bareAnswer(malformed)));
   }
   return server;
+}
+
+function boundConnections(server: Server, most: number): void {
+  const open = new Set<Duplex>();
+  server.on('connection', (socket: Duplex) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    if (open.size <= most) return;
+    const [oldest] = open;
+    oldest?.destroy();
+  });
 }
 
 const malformed = problem('request_malformed', 'expected a well-formed HTTP request');

@@ -64,6 +64,8 @@ const ADMIN: Endpoint = Object.freeze({ kind: 'tcp', host: '127.0.0.1', port: 18
 
 /** Two tokens, each with at most two `=` of padding and the end of its line. */
 const TOKEN_BYTES_MAX = 2 * (TOKEN_CHARS_MAX + 4);
+/** What a file of tokens may hold, for `secretFileFault`. */
+export const TOKEN_FILE = { bytesMin: TOKEN_CHARS_MIN, bytesMax: TOKEN_BYTES_MAX } as const;
 
 /** Where the admin port listens; undefined: nowhere. `below`: makes a path absolute. */
 export function listenAdminOf(written: string | undefined, below: (path: string) => string): Endpoint | undefined {
@@ -104,7 +106,7 @@ export async function lintAdmin(lint: AdminLint, source: Source, problems: Probl
     lintNames(names, { path: [...path, 'names'], tlsNames: lint.tlsNames }, source, problems);
     if (token === undefined) continue;
     const remedy = 'make one of 32 characters or more, closed to others';
-    const found = await secretFileFault(token, { bytesMin: TOKEN_CHARS_MIN, bytesMax: TOKEN_BYTES_MAX, remedy });
+    const found = await secretFileFault(token, { ...TOKEN_FILE, remedy });
     if (found === undefined) continue;
     problems.report('secret-file', source.at([...path, 'token']), {
       expected: 'a readable file of one or two tokens of 32 to 256 characters with mode 0640 or stricter',

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { problemOf } from '../../src/admin/problem.ts';
 import { createKey, type Registry } from '../../src/identity/key-registry.ts';
 import { peppersOf } from '../../src/identity/peppers.ts';
@@ -335,4 +337,20 @@ test('a token file is read anew: two are live while one takes the other’s plac
   await until('nobody', async () => (await status(fresh)) === 401, { everyMs: 300 });
   assert.match(own.log(), /"code":"admin_role_closed"/);
   await mkdir(join(own.dir, 'viewer'));
+});
+
+test('a pipe in the place of a token file holds up nobody, and a file that is open to others proves nobody', async (t) => {
+  const own = await adminFor(t, { roles: ['viewer'] });
+  const file = join(own.dir, 'viewer');
+  const status = async () => (await own.ask('viewer', { path: '/v1/policy' })).status;
+  await rm(file);
+  await promisify(execFile)('mkfifo', ['-m', '600', file]);
+  await until('nobody', async () => (await status()) === 401, { everyMs: 300 });
+  assert.match(own.log(), /"found":"found no file"/);
+  await rm(file);
+  await writeFile(file, TOKENS.viewer, { mode: 0o600 });
+  await until('in again', async () => (await status()) === 200, { everyMs: 300 });
+  await chmod(file, 0o644);
+  await until('nobody again', async () => (await status()) === 401, { everyMs: 300 });
+  assert.match(own.log(), /"found":"found mode 0644"/);
 });

@@ -232,6 +232,26 @@ test('A8: the bounds are those of the row', () => {
   assert.deepEqual([BOUNDS.headersMs, BOUNDS.requestMs], [5_000, 10_000]);
 });
 
+test('A8: who holds connections and says nothing, or half a request, keeps nobody out', async (t) => {
+  const bounds = { connectionsMax: 20 };
+  const held = await adminFor(t, { roles: ['security'], bounds });
+  const port = Number(new URL(held.url).port);
+  const half = `POST /v1/keys HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKENS.security}\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{`;
+  const sockets = Array.from({ length: 60 }, (_, at) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.resume().write(at % 2 === 0 ? half : '');
+    return socket;
+  });
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+  });
+  await Promise.all(sockets.map((socket) => socket.closed || !socket.connecting || once(socket, 'connect')));
+  for (let asked = 0; asked < 30; asked++) {
+    assert.equal((await held.ask(undefined, { path: '/livez' })).status, 200);
+  }
+  assert.ok(sockets.filter(({ closed }) => !closed).length < bounds.connectionsMax);
+});
+
 test('A8: slow heads and slow bodies are cut, and many of them keep nobody out', async (t) => {
   const bounds = { headersMs: 150, requestMs: 300, checkMs: 25, connectionsMax: 20 };
   const slow = await adminFor(t, { roles: ['security'], bounds });

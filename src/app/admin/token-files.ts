@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type KnownToken, readTokens } from '../../admin/tokens.ts';
 import { type AdminRole, TOKEN_CHARS_MAX, TOKEN_CHARS_MIN } from '../../core/admin-role.ts';
 import { systemCodeOf, TollgateError } from '../../core/errors.ts';
-import type { AdminSettings } from '../../policy/settings-admin.ts';
+import { secretFileFault } from '../../policy/secret-file.ts';
+import { type AdminSettings, TOKEN_FILE } from '../../policy/settings-admin.ts';
 import type { EventLog } from '../../telemetry/log.ts';
 
 const LOOK_MS = 2_000;
@@ -16,6 +17,8 @@ export class RoleTokens {
   readonly #roles: AdminSettings['roles'];
   readonly #events: EventLog;
   readonly #told = new Map<AdminRole, string>();
+  /** One look after the other, so that an older one never counts for a newer. */
+  #looking: Promise<void> | undefined;
   #known: readonly KnownToken[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -37,8 +40,15 @@ export class RoleTokens {
     return this.#known;
   }
 
-  /** Never rejects. A fault is told once, until it is another one. */
-  async refresh(): Promise<void> {
+  /** Never rejects. A fault is told once, until it is another one. What asks while a look runs shares it. */
+  refresh(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
     const found: KnownToken[] = [];
     for (const [role, { token }] of this.#roles) {
       if (token === undefined) continue;
@@ -63,7 +73,10 @@ export class RoleTokens {
   }
 }
 
+/** Looked at before it is opened: a pipe in its place would keep a thread of the whole process for good. */
 async function readTokenFile(file: string, role: AdminRole): Promise<readonly KnownToken[] | string> {
+  const fault = await secretFileFault(file, TOKEN_FILE);
+  if (fault !== undefined) return `found ${fault}`;
   try {
     const tokens = readTokens(await readFile(file, 'latin1'), role);
     const form = `${TOKEN_CHARS_MIN} to ${TOKEN_CHARS_MAX} characters of [A-Za-z0-9._~+/-]`;
