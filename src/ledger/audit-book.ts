@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { AuditEvent } from '../core/audit.ts';
 import { TollgateError } from '../core/errors.ts';
-import { type AuditRecord, CHAIN_START, chainHash, recordText } from './audit-record.ts';
+import { type AuditRecord, CHAIN_START, chainHash, eventOf, recordText } from './audit-record.ts';
 import { realFile } from './lock.ts';
 
 /** As the ledger's. */
@@ -31,6 +31,9 @@ const TABLES = `
   CREATE TRIGGER records_stay BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'audit records stay'); END;
   CREATE TRIGGER records_hold BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'audit records are not changed'); END;
 `;
+
+/** As far as numbers and dates go: what lies beyond was put there by somebody, and must still be shown as broken. */
+const COLUMNS = `min(seq, ${Number.MAX_SAFE_INTEGER}) AS seq, min(max(at_ms, 0), 8640000000000000) AS at_ms, who, verb, text, hash`;
 
 export interface AuditQuery {
   readonly sinceMs?: number;
@@ -142,7 +145,7 @@ export class AuditBook {
     }
   }
 
-  /** The newest first. */
+  /** The newest first. Throws `audit_unavailable` where a record is none of ours. */
   list({ sinceMs, who, verb, beforeSeq, limit }: AuditQuery): readonly AuditRecord[] {
     const values: Record<string, SQLInputValue> = {
       since: sinceMs ?? null,
@@ -151,16 +154,16 @@ export class AuditBook {
       before: beforeSeq ?? null,
       max: limit,
     };
-    const sql = `SELECT seq, at_ms, text, hash FROM records
+    const sql = `SELECT ${COLUMNS} FROM records
       WHERE ($since IS NULL OR at_ms >= $since) AND ($who IS NULL OR who = $who) AND ($verb IS NULL OR verb = $verb)
-        AND ($before IS NULL OR seq < $before) ORDER BY seq DESC LIMIT $max`;
+        AND ($before IS NULL OR seq < $before) ORDER BY records.seq DESC LIMIT $max`;
     return this.#db.prepare(sql).all(values).map(recordOf);
   }
 
   /** Recomputes the chain from the first record on. */
   verify(): AuditVerdict {
     let last = { seq: 0, hash: CHAIN_START };
-    for (const row of this.#db.prepare('SELECT * FROM records ORDER BY seq').iterate()) {
+    for (const row of this.#db.prepare(`SELECT ${COLUMNS} FROM records ORDER BY records.seq`).iterate()) {
       const seq = row['seq'] as number;
       const text = row['text'] as string;
       if (seq !== last.seq + 1) return { outcome: 'broken', seq: last.seq + 1, why: 'records are missing' };
@@ -197,12 +200,19 @@ export class AuditBook {
 }
 
 function recordOf(row: Record<string, unknown>): AuditRecord {
-  const event = JSON.parse(row['text'] as string) as AuditEvent;
-  return { seq: row['seq'] as number, atMs: row['at_ms'] as number, ...event, hash: row['hash'] as string };
+  const seq = row['seq'] as number;
+  const event = eventOf(row['text'] as string);
+  if (event === undefined) {
+    throw new TollgateError(
+      'audit_unavailable',
+      `record ${seq} of the audit is none of ours; see \`tollgate audit --verify\``,
+    );
+  }
+  return { seq, atMs: row['at_ms'] as number, ...event, hash: row['hash'] as string };
 }
 
-/** The columns to search by say what the text says. */
+/** The text is a record, and the columns to search by say what it says. */
 function isConsistent(row: Record<string, unknown>, text: string): boolean {
-  const { who, verb } = JSON.parse(text) as AuditEvent;
-  return row['who'] === who && row['verb'] === verb;
+  const event = eventOf(text);
+  return event !== undefined && row['who'] === event.who && row['verb'] === event.verb;
 }

@@ -43,6 +43,20 @@ export function recordText(event: AuditEvent): string {
   });
 }
 
+/** The event that a kept text says; undefined: it is none that we wrote. */
+export function eventOf(text: string): AuditEvent | undefined {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof found !== 'object' || found === null) return undefined;
+  const { who, role, verb, object, outcome, why = '', policyVersion = '' } = found as Record<string, unknown>;
+  const isEvent = [who, role, verb, object, outcome, why, policyVersion].every((each) => typeof each === 'string');
+  return isEvent ? (found as AuditEvent) : undefined;
+}
+
 function bounded(value: AuditValue): AuditValue {
   const bytes = Buffer.byteLength(JSON.stringify(value));
   return bytes <= VALUE_BYTES_MAX ? value : { cut: bytes };

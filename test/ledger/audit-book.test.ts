@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import type { AuditEvent } from '../../src/core/audit.ts';
 import { TollgateError } from '../../src/core/errors.ts';
 import { openAudit, openAuditReader } from '../../src/ledger/audit-book.ts';
-import { RECORD_BYTES_MAX, recordText } from '../../src/ledger/audit-record.ts';
+import { chainHash, RECORD_BYTES_MAX, recordText, shownRecord } from '../../src/ledger/audit-record.ts';
 import { tempDir } from '../support/temp.ts';
 
 const EVENT: AuditEvent = {
@@ -106,6 +106,41 @@ for (const [index, [what, sql, seq, why]] of CUTS.entries()) {
     assert.deepEqual(verdict(file), { outcome: 'broken', seq, why });
   });
 }
+
+const FORGED: readonly [what: string, text: string][] = [
+  ['no JSON', 'not json'],
+  ['nothing', 'null'],
+  ['a list', '[]'],
+  ['one without most of its fields', '{"who":"ops","verb":"key_create"}'],
+  ['one with a field of another type', JSON.stringify({ ...EVENT, why: 7 })],
+];
+for (const [index, [what, text]] of FORGED.entries()) {
+  test(`a record that was forged with its hash and is none of ours is shown as broken, row ${index}: ${what}`, async (t) => {
+    const file = await five(t);
+    const db = new DatabaseSync(file);
+    const previous = String(db.prepare('SELECT hash FROM records WHERE seq = 4').get()?.['hash']);
+    const hash = chainHash({ previous, seq: 5, atMs: 5000, text });
+    db.exec(GUARDS_OFF);
+    db.prepare('UPDATE records SET text = ?, hash = ?, who = ? WHERE seq = 5').run(text, hash, 'ops');
+    db.close();
+    assert.deepEqual(verdict(file), { outcome: 'broken', seq: 5, why: 'was changed' });
+    const book = openAuditReader(file)!;
+    t.after(() => book.close());
+    assert.throws(() => book.list({ limit: 10 }), unavailable);
+    assert.equal(book.list({ limit: 10, beforeSeq: 5 }).length, 4);
+  });
+}
+
+test('a time beyond all dates, and beyond all numbers, is shown as broken', async (t) => {
+  for (const atMs of ['8640000000000001', '9223372036854775807', '-1']) {
+    const file = await five(t);
+    tamper(file, `${GUARDS_OFF} UPDATE records SET at_ms = ${atMs} WHERE seq = 5`);
+    assert.deepEqual(verdict(file), { outcome: 'broken', seq: 5, why: 'was changed' });
+    const book = openAuditReader(file)!;
+    t.after(() => book.close());
+    assert.equal(book.list({ limit: 10 }).map(shownRecord).length, 5);
+  }
+});
 
 test('what was cut off the end is not covered by what comes after', async (t) => {
   const file = await five(t);
