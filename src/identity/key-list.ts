@@ -1,6 +1,8 @@
 /** API keys of a bundle as they are shown, by commands and by the admin port alike. */
 import { dayOf } from '../core/day.ts';
 import type { ApiKey, Policy } from '../policy/policy.ts';
+import { judgeKey } from './identify.ts';
+import { isRefusal } from './principal.ts';
 
 /** What there is of each key but the key and its digest; by account, the oldest first. */
 export function listKeys(policy: Policy, nowMs: number): readonly KeyRow[] {
@@ -18,6 +20,7 @@ export interface KeyRow {
   readonly created: string;
   /** Last day, UTC. */
   readonly expires: string;
+  /** `active`, `revoked`, `expired`, `not yet valid`, `for ENVIRONMENT`, `account unknown`. */
   readonly state: string;
 }
 
@@ -34,11 +37,10 @@ export function keyRow(key: ApiKey, policy: Policy, nowMs: number): KeyRow {
   };
 }
 
-/** In the order in which a request would be refused. */
+/** As a request would be judged now. */
 function stateOf(key: ApiKey, policy: Policy, nowMs: number): string {
-  if (key.environment !== policy.environment) return `for ${key.environment}`;
-  if (key.revoked) return 'revoked';
-  if (nowMs >= key.expiresMs) return 'expired';
-  if (nowMs < key.createdMs) return 'not yet valid';
-  return policy.account(key.account) === undefined ? 'account unknown' : 'active';
+  const found = judgeKey(key, policy.environment, nowMs);
+  if (!isRefusal(found)) return policy.account(key.account) === undefined ? 'account unknown' : 'active';
+  if (found.reason === 'credential_other_environment') return `for ${key.environment}`;
+  return found.reason.replace(/^credential_/, '').replaceAll('_', ' ');
 }
