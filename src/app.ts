@@ -9,6 +9,7 @@ import { type Deciding, startDeciding } from './app/deciding.ts';
 import type { Endable } from './app/ending.ts';
 import { Lifecycle } from './app/lifecycle.ts';
 import { listenAll } from './app/listeners.ts';
+import { LiveSettings, type Reloadable } from './app/live-settings.ts';
 import { type Observing, startObserving } from './app/observing.ts';
 import { type FirstBundle, PolicyInForce } from './app/policy-in-force.ts';
 import { PolicyNews } from './app/policy-news.ts';
@@ -133,20 +134,21 @@ function followPolicy(
     lifecycle,
   }: { readonly first: FirstBundle; readonly prices: PriceShelf; readonly lifecycle: Lifecycle },
 ): PolicyInForce {
+  const news = new PolicyNews(log, { audit });
+  const reloadable: Reloadable = {
+    log: ({ log: level }) => {
+      log.level = level;
+    },
+    peppers: ({ peppers }) => void secrets.follow(peppers),
+  };
   const inForce = new PolicyInForce({
     first,
-    settings,
+    settings: new LiveSettings(settings, { reloadable, news }),
     clock,
-    news: new PolicyNews(log, { audit }),
+    news,
     prices,
     keepPrices: (version, tables) => ledger.keepPrices(version, tables),
     prepare: (policy) => tokens.prepare(policy),
-    reloadable: {
-      log: ({ log: level }) => {
-        log.level = level;
-      },
-      peppers: ({ peppers }) => void secrets.follow(peppers),
-    },
     onLoaded: () => {
       lifecycle.update();
       telemetry.policyLoaded(inForce.current());

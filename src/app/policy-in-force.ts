@@ -7,10 +7,9 @@ import { fingerprintOf } from '../policy/reload/fingerprint.ts';
 import { BundleLoader, type LoadAnswer, type LoaderOptions } from '../policy/reload/loader.ts';
 import { DirectoryWatch } from '../policy/reload/watch.ts';
 import type { JudgedBundle, Seen } from '../policy/reload/wire.ts';
-import type { Settings } from '../policy/settings.ts';
+import type { LiveSettings } from './live-settings.ts';
 import type { PolicyFault, PolicyNews } from './policy-news.ts';
 import type { PriceShelf } from './price-shelf.ts';
-import { changedSettings } from './settings-change.ts';
 
 /** Prices must be on disk before anything is reserved by them. */
 const PRICES_MS = 5_000;
@@ -51,8 +50,8 @@ export interface FirstBundle {
 
 export interface PolicyInForceOptions {
   readonly first: FirstBundle;
-  /** Those in force; undefined: the tollgate.yaml beside the bundle is nobody's. */
-  readonly settings: Settings | undefined;
+  /** Take those of a bundle that was read; undefined: the tollgate.yaml beside the bundle is nobody's. */
+  readonly settings: LiveSettings | undefined;
   readonly clock: Clock;
   readonly news: PolicyNews;
   readonly prices: PriceShelf;
@@ -60,8 +59,6 @@ export interface PolicyInForceOptions {
   keepPrices(version: string, tables: unknown): Promise<void>;
   /** Fetches what the policy needs from elsewhere. Never rejects. */
   prepare(policy: Policy): Promise<void>;
-  /** Settings that may change while the process runs, each with what to do then; the others need a restart. */
-  readonly reloadable?: Partial<Record<keyof Settings, (settings: Settings) => void>>;
   onLoaded?(version: string): void;
   onRefused?(problems: readonly string[]): void;
   /** What was refused is gone; the policy in force is that of the directory again. */
@@ -91,20 +88,17 @@ export class PolicyInForce {
   #seen: Seen | undefined;
   #judgedAtMs: number;
   #marked: readonly string[] = [];
-  #settings: Settings | undefined;
-  #settingsTold = '';
   #running: Promise<ReloadOutcome> | undefined;
   #next: Promise<ReloadOutcome> | undefined;
   #isClosed = false;
 
   constructor(options: PolicyInForceOptions) {
-    const { first, clock, settings, loader } = options;
+    const { first, clock, loader } = options;
     this.#options = options;
     this.#loader = new BundleLoader(loader);
     this.#news = options.news;
     this.#policy = first.policy;
     this.#print = first.print;
-    this.#settings = settings;
     this.#judgedAtMs = clock.monotonicMs();
     if (first.policy !== undefined) this.#loadedAtMs = clock.nowMs();
     if (first.problems.length > 0) this.#refuse(first.version, { problems: first.problems, outcome: 'refused' });
@@ -210,7 +204,7 @@ export class PolicyInForce {
   ): Promise<ReloadOutcome> {
     const { policy, settings, version, warnings, unserved } = judged;
     const problems = judged.problems.map(formatProblem);
-    if (settings !== undefined && this.#settings !== undefined) this.#adopt(this.#settings, settings);
+    if (settings !== undefined) this.#options.settings?.take(settings);
     if (policy === undefined) return this.#refused(version, { problems, outcome: 'refused' });
     const isNew = policy.version !== this.#policy?.version;
     if (isNew) {
@@ -273,20 +267,6 @@ export class PolicyInForce {
     this.#fault = undefined;
     this.#options.onMended?.();
     this.#news.mended(this.#policy?.version);
-  }
-
-  /** Does what can be done while the process runs, and says what cannot, once. */
-  #adopt(before: Settings, settings: Settings): void {
-    const { reloadable = {} } = this.#options;
-    const changed = changedSettings(before, settings);
-    const vain = changed.filter((key) => reloadable[key] === undefined);
-    for (const key of changed) reloadable[key]?.(settings);
-    const live = changed.filter((key) => !vain.includes(key));
-    this.#settings = { ...before, ...Object.fromEntries(live.map((key) => [key, settings[key]])) };
-    if (live.length > 0) this.#news.settingsTaken(live);
-    const text = vain.join();
-    if (text !== '' && text !== this.#settingsTold) this.#news.restartNeeded(vain);
-    this.#settingsTold = text;
   }
 
   #outcome(outcome: ReloadOutcome['outcome']): ReloadOutcome {

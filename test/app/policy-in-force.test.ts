@@ -38,7 +38,7 @@ async function rigFor(scope: Scope, options: Partial<PolicyInForceOptions> = {})
   const log = createLog({ level: 'silent' });
   const inForce = new PolicyInForce({
     first,
-    settings: loaded.settings!,
+    settings: undefined,
     clock: systemClock,
     news: new PolicyNews(log, { audit }),
     prices,
