@@ -5,6 +5,7 @@ import { benchGrpc } from './grpc.ts';
 import { benchLedger } from './ledger.ts';
 import { benchMemory } from './memory.ts';
 import { benchPolicy } from './policy.ts';
+import { benchRecovery } from './recovery.ts';
 import { benchRedis } from './redis.ts';
 import { type BenchOptions, type Figure, machine, report } from './report.ts';
 import { benchScan } from './scan.ts';
@@ -21,6 +22,7 @@ const BENCHES: ReadonlyMap<string, (options: BenchOptions) => Promise<readonly F
   ['grpc', benchGrpc],
   ['envoy', benchEnvoy],
   ['memory', benchMemory],
+  ['recovery', benchRecovery],
   ['redis', benchRedis],
 ]);
 

@@ -22,7 +22,7 @@ import type { LogEntry } from '../src/metering/entry.ts';
 import { Meter } from '../src/metering/meter.ts';
 import { loadBundle } from '../src/policy/bundle.ts';
 import type { Route } from '../src/policy/policy.ts';
-import { type Nested, writeBenchBundle } from './bundle.ts';
+import { type BenchBundle, type Nested, writeBenchBundle } from './bundle.ts';
 import { removeTemp, tempDir } from './temp.ts';
 
 export interface RigOptions {
@@ -36,6 +36,7 @@ export interface RigOptions {
 }
 
 export interface Rig {
+  readonly bundle: BenchBundle;
   /** Value of the caller's `authorization`. */
   readonly authorization: string;
   readonly store: MemoryLimitStore;
@@ -51,6 +52,8 @@ export interface Rig {
   release(): void;
   /** What was changed since the last time, as the ledger asks for it before each commit. */
   changes(): void;
+  /** Closes the ledger and leaves the files, for a `serve` on the same bundle. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -106,6 +109,7 @@ export async function openRig({ nested, ledger: kind, routes, telemetry }: RigOp
   });
   const route = policy.routes.get('chat') as Route;
   return {
+    bundle,
     authorization: `Bearer ${bundle.key}`,
     store,
     ledger: sqlite,
@@ -147,6 +151,7 @@ export async function openRig({ nested, ledger: kind, routes, telemetry }: RigOp
       if (sqlite === undefined) store.changes();
     },
     changes: () => void store.changes(),
+    stop: async () => sqlite?.close(),
     close: async () => {
       await sqlite?.close();
       await removeTemp(dir);
