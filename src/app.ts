@@ -90,8 +90,10 @@ async function startOn(base: Base, { first, observe }: AppOptions): Promise<App>
   const observing = observe && startObserving(base, { first: observe, prices, recovered });
   const parts: Parts = { lifecycle, health, inForce, deciding, observing };
   const ports = await openPorts(base, parts, first.dir);
-  telemetry.show({ store, meter: deciding.meter, ledger, load: deciding.load, settings });
-  const clockwork = startClockwork(base, parts);
+  const { meter, load } = deciding;
+  const anomalies = () => anomaliesOf(meter, ledger, observing?.observer);
+  telemetry.show({ store, meter, ledger, load, settings, anomalies });
+  const clockwork = startClockwork(base, parts, anomalies);
   // Not waited for: an issuer that is down keeps nobody waiting but its own callers.
   if (first.policy !== undefined) void tokens.prepare(first.policy);
   inForce.watch();
@@ -216,11 +218,14 @@ interface Clockwork {
 }
 
 /** Each second: what is overdue is ended, what should never happen is told. Each 2 s: files of secrets are looked at. */
-function startClockwork({ clock, events, ledger, secrets }: Base, { deciding, observing }: Parts): Clockwork {
-  const { meter } = deciding;
-  const tellAnomalies = anomalyWatch(events, () => anomaliesOf(meter, ledger, observing?.observer));
+function startClockwork(
+  { clock, events, secrets }: Base,
+  { deciding, observing }: Parts,
+  anomalies: () => Readonly<Record<string, number>>,
+): Clockwork {
+  const tellAnomalies = anomalyWatch(events, anomalies);
   const sweeper = setInterval(() => {
-    void sweep(meter, clock, events);
+    void sweep(deciding.meter, clock, events);
     if (observing !== undefined) void sweep(observing.observer, clock, events);
     tellAnomalies();
   }, SWEEP_MS);

@@ -1,8 +1,6 @@
 /** Telemetry of a process: hooks for its parts, none of which ever throws or waits, and what is sent of it. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
 import type { Clock } from '../core/clock.ts';
 import { TollgateError } from '../core/errors.ts';
 import type { Awaitable } from '../core/units.ts';
@@ -12,24 +10,18 @@ import type { Decision } from '../decision/decision.ts';
 import type { UnaryCall } from '../envoy/rpc.ts';
 import type { Hold, Refusal, TracedCandidate } from '../ledger/hold.ts';
 import type { End } from '../ledger/ledger.ts';
-import type { SqliteLedger } from '../ledger/sqlite-ledger.ts';
-import type { MemoryLimitStore } from '../limits/memory-store.ts';
 import type { Crossing } from '../limits/store.ts';
-import type { Meter } from '../metering/meter.ts';
 import type { Policy } from '../policy/policy.ts';
-import type { Settings } from '../policy/settings.ts';
 import type { TelemetrySettings } from '../policy/settings-telemetry.ts';
 import { parseHeaders } from '../telemetry/collector.ts';
 import { Instruments } from '../telemetry/instruments.ts';
-import { droppedLines, type EventSink } from '../telemetry/log.ts';
+import type { EventSink } from '../telemetry/log.ts';
 import { MODES, type Mode, type Signal } from '../telemetry/names.ts';
 import type { Watch } from '../telemetry/tracing.ts';
-import type { LoadWatch } from './load.ts';
+import { LoopDelay, type ReadParts, showParts, showProcess } from './gauges.ts';
 import { decisionSeen, driftOf, namesOf, usageSeen, windowEnd } from './telemetry-seen.ts';
 import { versionText } from './version.ts';
-import { anomaliesOf } from './watch.ts';
 
-const LOOP_RESOLUTION_MS = 20;
 const TRACEPARENT = 'traceparent';
 
 export interface TelemetryOptions {
@@ -70,19 +62,10 @@ async function readHeaders(file: string): Promise<Record<string, string>> {
   return headers;
 }
 
-/** The parts that are asked when somebody reads metrics. */
-export interface ReadParts {
-  readonly store: MemoryLimitStore;
-  readonly meter: Meter;
-  readonly ledger: SqliteLedger;
-  readonly load: Pick<LoadWatch, 'counts'>;
-  readonly settings: Pick<Settings, 'countersMax'>;
-}
-
 export class Telemetry {
   readonly #instruments: Instruments;
   readonly #options: TelemetryOptions;
-  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #loop = new LoopDelay();
   #policy: Policy | undefined;
   #drift = 0;
 
@@ -175,52 +158,21 @@ export class Telemetry {
 
   /** Sends what is left, at most 1.5 s long. Idempotent, never rejects. */
   close(): Promise<void> {
-    this.#loop.disable();
+    this.#loop.stop();
     return this.#instruments.close();
   }
 
   /** Shows what the parts know of themselves, and begins to send. To be called once. */
-  show({ store, meter, ledger, load, settings }: ReadParts): void {
+  show(parts: ReadParts): void {
     const of = this.#instruments;
-    this.#loop.enable();
+    this.#loop.start();
+    showParts(of, parts);
+    showProcess(of, this.#loop);
     of.observe('mode', () => {
-      const mode = this.#mode(ledger);
+      const mode = this.#mode(parts.ledger.counts().failures > 0);
       return MODES.map((each) => [[each], Number(each === mode)] as const);
     });
-    of.observe('checksShed', () => [...load.counts().shed].map(([name, count]) => [[name], count] as const));
-    of.observe('ledgerQueue', () => [[[], ledger.counts().queued]]);
-    of.observe('ledgerCommits', () => [[[], ledger.counts().commits]]);
-    of.observe('ledgerFailing', () => [[[], ledger.counts().failures]]);
-    of.observe('ledgerRows', () => {
-      const { committed, repeated, conflicts, superseded, folded, turnedAway, lost, rejected } = ledger.counts();
-      const rows = {
-        committed,
-        repeated,
-        conflict: conflicts,
-        superseded,
-        folded,
-        turned_away: turnedAway,
-        lost,
-        rejected,
-      };
-      return Object.entries(rows).map(([outcome, count]) => [[outcome], count] as const);
-    });
     of.observe('ledgerDrift', () => [[[], this.#drift]]);
-    of.observe('anomalies', () =>
-      Object.entries(anomaliesOf(meter, ledger)).map(([fault, count]) => [[fault], count] as const),
-    );
-    of.observe('reservationsOpen', () => [[[], meter.counts().open]]);
-    of.observe('counters', () => [[[], store.counts().counters]]);
-    of.observe('countersMax', () => [[[], settings.countersMax]]);
-    of.observe('heapUsed', () => [[[], getHeapStatistics().used_heap_size]]);
-    of.observe('heapLimit', () => [[[], getHeapStatistics().heap_size_limit]]);
-    of.observe('loopDelayP99', () => [[[], this.#delayS(this.#loop.percentile(99))]]);
-    of.observe('loopDelayMax', () => {
-      const most = this.#delayS(this.#loop.max);
-      this.#loop.reset();
-      return [[[], most]];
-    });
-    of.observe('logDropped', () => [[[], droppedLines()]]);
     of.start();
   }
 
@@ -266,15 +218,10 @@ export class Telemetry {
     }
   }
 
-  #mode(ledger: SqliteLedger): Mode {
+  #mode(isLedgerFailing: boolean): Mode {
     if (this.#policy === undefined) return 'closed';
-    if (ledger.counts().failures > 0) return 'degraded';
+    if (isLedgerFailing) return 'degraded';
     return this.#instruments.isPolicyRefused ? 'stale' : 'normal';
-  }
-
-  /** What the histogram has is the time between two looks. */
-  #delayS(ns: number): number {
-    return Number.isFinite(ns) ? Math.max(0, ns / 1e6 - LOOP_RESOLUTION_MS) / 1000 : 0;
   }
 
   #safely(tell: () => void): void {
