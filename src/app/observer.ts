@@ -100,9 +100,14 @@ export class Observer {
     setImmediate(() => this.#run());
   }
 
-  /** Takes entries of the access log, as the meter in force does. */
+  /** Takes entries of the access log, as the meter in force does. Never throws, never rejects: the one in force comes after it. */
   take(entries: readonly LogEntry[]): Awaitable<void> {
-    return this.#meter.takeAll(entries);
+    try {
+      const taken = this.#meter.takeAll(entries);
+      return taken instanceof Promise ? taken.catch(() => this.#fail()) : undefined;
+    } catch {
+      this.#fail();
+    }
   }
 
   /** Ends what is overdue, and each minute tells the ledger what was found. To be called each second. */
@@ -133,9 +138,7 @@ export class Observer {
 
   #decide(seen: Seen): void {
     this.#bytes -= seen.call.body.byteLength;
-    const failed = (): void => {
-      this.#failed++;
-    };
+    const failed = (): void => this.#fail();
     try {
       const would = this.#deciderOf(seen).decide({ ...seen.call, deadlineMs: Number.POSITIVE_INFINITY });
       if (would instanceof Promise) would.then((late) => this.#compare(seen, late)).catch(failed);
@@ -143,6 +146,10 @@ export class Observer {
     } catch {
       failed();
     }
+  }
+
+  #fail(): void {
+    this.#failed++;
   }
 
   /** Reserves under the id that the call really has, so that its entry in the access log settles both. */
