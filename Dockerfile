@@ -1,6 +1,7 @@
 # The published service alone: compiled, without tests, tools and development packages, as a user without rights.
 #   docker build -t tollgate .
 #   docker run -v ./bundle:/etc/tollgate:ro -v tollgate:/var/lib/tollgate tollgate
+# tollgate.yaml puts the ledger there (`ledger: {path: /var/lib/tollgate/ledger.db}`), and names peppers that are mounted.
 # It runs no shell, and writes below /var/lib/tollgate only (SQLite also to /tmp): the root may be read-only.
 # No HEALTHCHECK: the orchestrator asks, by gRPC health or `node /app/dist/cli/health.js`, and tells "starting" from "broken".
 
