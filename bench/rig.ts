@@ -15,7 +15,7 @@ import { CredentialIdentifier } from '../src/identity/identify.ts';
 import { peppersOf } from '../src/identity/peppers.ts';
 import { type HeaderView, isRefusal } from '../src/identity/principal.ts';
 import type { Hold } from '../src/ledger/hold.ts';
-import type { Ledger } from '../src/ledger/ledger.ts';
+import { noLedger } from '../src/ledger/no-ledger.ts';
 import { openSqliteLedger, type SqliteLedger } from '../src/ledger/sqlite-ledger.ts';
 import { MemoryLimitStore } from '../src/limits/memory-store.ts';
 import type { LogEntry } from '../src/metering/entry.ts';
@@ -73,7 +73,7 @@ export async function openRig({ nested, ledger: kind, routes, telemetry }: RigOp
     kind === 'none'
       ? undefined
       : await openSqliteLedger({ file: bundle.ledger, commitMs, queueMax, changedCounters: () => store.changes() });
-  const ledger = sqlite ?? NO_LEDGER;
+  const ledger = sqlite ?? noLedger('benchmrk');
   const meter = new Meter({
     store,
     ledger,
@@ -158,21 +158,3 @@ export async function openRig({ nested, ledger: kind, routes, telemetry }: RigOp
     },
   };
 }
-
-/** Has room for everything and keeps nothing. */
-const NO_LEDGER: Ledger = {
-  id: 'benchmrk',
-  hold: () => true,
-  end: () => {},
-  refuse: ({ decisionId }) => decisionId,
-  orphan: () => {},
-  differ: () => {},
-  keepPrices: async () => {},
-  prices: async () => undefined,
-  recover: async () => ({ counters: [], holds: [] }),
-  find: async () => ({ hold: undefined, isCopy: false, ended: undefined, states: [] }),
-  overdue: async () => [],
-  counts: () => ({ queued: 0, committed: 0, commits: 0, repeated: 0, conflicts: 0, superseded: 0, folded: 0 }),
-  flush: async () => {},
-  close: async () => {},
-};

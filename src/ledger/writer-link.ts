@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type ErrorCode, TollgateError } from '../core/errors.ts';
+import { programBeside } from '../core/program.ts';
 import type { Batch, FromWriter, Outcomes, Question, ToWriter, WriterSettings } from './sqlite-wire.ts';
 
 /** First pause before another writer is started, ms; doubled at each failure in a row. */
@@ -11,8 +12,7 @@ const BACKOFF_MIN_MS = 50;
 /** Longest pause: a disk that is free again is used at most this much later. */
 const BACKOFF_MAX_MS = 2_000;
 
-/** From the source as it stands, or from what was built of it. */
-const WRITER = new URL(import.meta.url.endsWith('.ts') ? './sqlite-writer.ts' : './sqlite-writer.js', import.meta.url);
+const WRITER = programBeside(import.meta.url, './sqlite-writer');
 
 interface Asked {
   readonly question: Question;
