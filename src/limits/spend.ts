@@ -2,7 +2,7 @@
 import type { BoundLimit } from '../policy/policy.ts';
 import { type Rate, rateOf } from './bucket.ts';
 import { counterName, counterPrefix } from './counter.ts';
-import type { CounterRef, Spend } from './store.ts';
+import type { Spend } from './store.ts';
 import { type Bounds, windowAt } from './window.ts';
 
 export interface SpendInput {
@@ -156,17 +156,3 @@ export function spendOf(bound: BoundLimit, input: SpendInput, validity: Validity
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** What of a spend a settlement, or the row of a hold, needs. */
-export function counterRefOf(spend: CounterRef): CounterRef {
-  const ref: Mutable<CounterRef> = {
-    counter: spend.counter,
-    kind: spend.kind,
-    unit: spend.unit,
-    onExpiry: spend.onExpiry,
-  };
-  if (spend.n !== undefined) ref.n = spend.n;
-  if (spend.p !== undefined) ref.p = spend.p;
-  if (spend.end !== undefined) ref.end = spend.end;
-  return ref;
-}

@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
 import type { EndedReservation, HeldReservation, Snapshot } from '../../src/limits/restore.ts';
 import { type CounterRow, RESERVATION, readReservation } from '../../src/limits/rows.ts';
-import { counterRefOf } from '../../src/limits/spend.ts';
 import type { Expired, LimitStore, ReserveAnswer, SettleAnswer } from '../../src/limits/store.ts';
 import { RANK } from '../../src/limits/store.ts';
 import { aHistory, type Op, Player, SETTLE_WITHIN_MS } from './history.ts';
@@ -33,7 +32,7 @@ class Book {
     const { id, mintedAt, expiresAt, customer, candidates } = player.askOf(op);
     const states = answer.states[answer.candidate]!;
     const spends = candidates[answer.candidate]!.filter((_, i) => states[i] !== undefined).map((spend) => {
-      return { ...counterRefOf(spend), limit: spend.limit, reserved: spend.amount };
+      return { ...spend, reserved: spend.amount };
     });
     this.#holds.set(id, { id, mintedAt, expiresAt, customer, spends });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { counterRefOf, openValidity, type SpendInput, shareOf, spendOf } from '../../src/limits/spend.ts';
+import { openValidity, type SpendInput, shareOf, spendOf } from '../../src/limits/spend.ts';
 import type { Spend } from '../../src/limits/store.ts';
 import type { BoundLimit } from '../../src/policy/policy.ts';
 import { aBound, month } from './limits.ts';
@@ -141,20 +141,5 @@ describe('an override', () => {
     const wider = ask(aBound(limit, { override: { ...override, max: 20, burst: 90 } })).spend;
     assert.deepEqual([wider.n, wider.p, wider.ceiling], [1, 50, 90]);
     assert.equal(slower.counter, wider.counter);
-  });
-});
-
-describe('what a settlement needs of a spend', () => {
-  it('is its counter and how that moves', () => {
-    const { spend } = ask(aBound({ unit: 'requests', shape: bucket, warn: [50] }), { yieldsAt: 50 });
-    assert.deepEqual(counterRefOf(spend), {
-      counter: 'acme|limit|bucket,requests,1000,||',
-      kind: 'bucket',
-      unit: 'requests',
-      onExpiry: 'keep',
-      n: 1,
-      p: 50,
-    });
-    assert.equal(counterRefOf(ask(aBound({})).spend).end, APRIL);
   });
 });

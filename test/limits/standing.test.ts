@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../src/core/clock.ts';
 import { MemoryLimitStore } from '../../src/limits/memory-store.ts';
-import { counterRefOf, openValidity, spendOf } from '../../src/limits/spend.ts';
+import { openValidity, spendOf } from '../../src/limits/spend.ts';
 import { standingOf } from '../../src/limits/standing.ts';
 import type { BoundLimit } from '../../src/policy/policy.ts';
 import { loadWith, policyOf } from '../policy/bundles.ts';
@@ -54,7 +54,7 @@ test('a limit stands as it was spent and held, with what it may hold now and whe
   assert.deepEqual(stands('bucket'), { max: 20, used: 8, held: 0, spent: 8, resetsAtMs: never });
   assert.deepEqual(stands('slots'), { max: 5, used: 1, held: 1, spent: 0, resetsAtMs: never });
 
-  const settled = spends.map((spend, at) => ({ ref: counterRefOf(spend), actual: [25, 8, 0][at]! }));
+  const settled = spends.map((spend, at) => ({ ref: spend, actual: [25, 8, 0][at]! }));
   store.settle('a', { mintedAt: nowMs, customer: 'acme', rank: 2 }, settled);
   nowMs += 300;
   assert.deepEqual(stands('window'), { max: 150, used: 25, held: 0, spent: 25, resetsAtMs: NEXT_DAY_MS });
