@@ -1,3 +1,4 @@
+import { parseApiKey } from '../identity/api-key.ts';
 import type { HeaderView } from '../identity/principal.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Fault } from './denial.ts';
@@ -26,6 +27,10 @@ export function claimsOf(headers: HeaderView, policy: Policy): Claims | Fault {
   }
   if (run.length > 1 || (run.length === 1 && !RUN.test(run[0]!))) {
     return { reason: 'header_invalid', message: '`tollgate-run` must be 1 to 128 characters of `A-Za-z0-9._:-`' };
+  }
+  // Runs stand in rows, reports and events.
+  if (run.length === 1 && parseApiKey(run[0]!) !== undefined) {
+    return { reason: 'header_invalid', message: '`tollgate-run` must not be an API key' };
   }
   if (downgrade.length > 1 || (downgrade.length === 1 && downgrade[0] !== 'refuse')) {
     return { reason: 'header_invalid', message: '`tollgate-downgrade` must be `refuse`' };

@@ -1,4 +1,5 @@
 import type { BodyFacts } from '../dialects/dialect.ts';
+import { parseApiKey } from '../identity/api-key.ts';
 import type { Principal } from '../identity/principal.ts';
 import type { DecisionFacts, TracedCandidate } from '../ledger/hold.ts';
 import type { AccountPolicy, Policy, Route } from '../policy/policy.ts';
@@ -22,9 +23,13 @@ export interface Subject {
   readonly expiryGraceMs: number;
 }
 
+/** Stands where a caller put its key into the place of a model: rows and answers show what was asked for. */
+const KEY_AS_MODEL = '[redacted]';
+
 /** The model as the caller names it. Undefined: neither body nor path does. */
 export function saidOf({ facts, named }: Pick<Subject, 'facts' | 'named'>): string | undefined {
-  return facts === undefined ? named : facts.model;
+  const said = facts === undefined ? named : facts.model;
+  return said !== undefined && parseApiKey(said) !== undefined ? KEY_AS_MODEL : said;
 }
 
 /** The facts of a ledger row about this subject, copied so that the row needs no bundle to be read. */

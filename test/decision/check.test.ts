@@ -5,6 +5,7 @@ import { parseDecisionId } from '../../src/core/ids.ts';
 import { REASONS, type Reason } from '../../src/core/reasons.ts';
 import type { DeciderPorts } from '../../src/decision/check.ts';
 import type { Deny } from '../../src/decision/decision.ts';
+import { mintApiKey } from '../../src/identity/api-key.ts';
 import type { Principal } from '../../src/identity/principal.ts';
 import type { LimitStore, ReserveAnswer } from '../../src/limits/store.ts';
 import { fileScope } from '../support/scope.ts';
@@ -89,6 +90,16 @@ describe('before limits are asked', async () => {
     );
     const { account, classes, requestedModel, message } = desk.refusals[0]!;
     assert.deepEqual([account, classes, requestedModel, message], ['acme', ['batch'], undefined, deny.message]);
+  });
+
+  test('K8: a key that a caller puts into the place of a model or a run stands in no answer and no row', () => {
+    const { key } = mintApiKey('prod');
+    const desk = new Desk(policy);
+    const model = desk.deny({ json: { model: key } });
+    assert.deepEqual([model.reason, model.requestedModel], ['model_unknown', '[redacted]']);
+    assert.equal(desk.deny({ headers: [['tollgate-run', key]] }).reason, 'header_invalid');
+    assert.equal(desk.refusals.length, 2);
+    assert.ok(!JSON.stringify([model.message, desk.refusals]).includes(key.slice(-36)));
   });
 
   test('a missing run names the class that needs it', () => {
