@@ -120,7 +120,7 @@ test('what is not a ledger is left alone', async (t) => {
   const BAD: readonly [file: string, words: RegExp][] = [
     [text, /cannot be (opened|read)/],
     [foreign, /is a database, but not a tollgate ledger$/],
-    [newer, /has version `99`, this tollgate knows up to `2`/],
+    [newer, /has version `99`, this tollgate knows up to `3`/],
     [folder, /cannot be (opened|read)/],
     [join(text, 'below.db'), /cannot be used|there is no ledger/],
   ];
