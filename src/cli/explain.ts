@@ -8,6 +8,7 @@ import { type Explanation, explanationOf, explanationOfDry } from '../decision/e
 import { judgeKey } from '../identity/identify.ts';
 import type { LedgerReader } from '../ledger/reader.ts';
 import { MemoryLimitStore } from '../limits/memory-store.ts';
+import { RESERVATION } from '../limits/rows.ts';
 import { fitsPath, pathOf } from '../policy/path-template.ts';
 import type { Policy, Route } from '../policy/policy.ts';
 import { policyOf } from './bundle.ts';
@@ -101,7 +102,7 @@ async function explainNow(options: ExplainOptions): Promise<Explanation> {
 /** The counters as the serving process last committed them. */
 function storeOf(reader: LedgerReader): MemoryLimitStore {
   const store = new MemoryLimitStore(systemClock);
-  store.restore({ counters: reader.counters(), reservations: [] });
+  store.restore({ counters: reader.countersUnderWay(RESERVATION), reservations: [] });
   return store;
 }
 

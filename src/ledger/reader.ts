@@ -95,6 +95,14 @@ export class LedgerReader {
     return this.#db.prepare(sql).all(name, name) as unknown as readonly CounterRow[];
   }
 
+  /** The same but for states of decisions that have ended, of which there may be millions. `decisionStates`: see SqliteLedgerOptions. */
+  countersUnderWay(decisionStates: string): readonly CounterRow[] {
+    const columns = 'counter, state, drop_at_ms AS dropAtMs';
+    const sql = `SELECT ${columns} FROM counters WHERE counter < ?1 UNION ALL SELECT ${columns} FROM counters WHERE counter > ?2
+      UNION ALL SELECT ${columns} FROM open AS o JOIN counters ON counter = ?1 || o.decision_id`;
+    return this.#db.prepare(sql).all(decisionStates, `${decisionStates}\u{10ffff}`) as unknown as readonly CounterRow[];
+  }
+
   /** Holds without an end, the first to expire first. */
   openHolds(max: number): readonly Hold[] {
     const sql = `SELECT h.row FROM open AS o JOIN holds AS h ON h.decision_id = o.decision_id ORDER BY o.expires_at_ms LIMIT ?`;

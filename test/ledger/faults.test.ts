@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CounterRow } from '../../src/ledger/ledger.ts';
 import { openLedgerReader } from '../../src/ledger/reader.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite-ledger.ts';
 import { tempDir } from '../support/temp.ts';
@@ -193,4 +194,23 @@ test('reads while it is written, and after it was closed', async (t) => {
   look();
   await ledger.close();
   look();
+});
+
+test('a reader leaves out states of decisions that have ended', async (t) => {
+  const { file, open } = await sqliteBench(t);
+  const states: CounterRow[] = ['a', '~c', '~e'].map((counter) => ({ counter, state: '1', dropAtMs: NOON_MS }));
+  const ledger = await open({ decisionStates: '~d|', changedCounters: () => states.splice(0) });
+  const [underWay, ended] = [holdOf(ledger.id), holdOf(ledger.id)];
+  for (const { decisionId } of [underWay, ended])
+    states.push({ counter: `~d|${decisionId}`, state: '1', dropAtMs: NOON_MS });
+  ledger.hold(underWay);
+  ledger.hold(ended);
+  ledger.end(endOf(ended));
+  await ledger.flush();
+  const reader = openLedgerReader(file);
+  t.after(() => reader.close());
+  assert.deepEqual(
+    reader.countersUnderWay('~d|').map(({ counter }) => counter),
+    ['a', '~c', '~e', `~d|${underWay.decisionId}`],
+  );
 });
