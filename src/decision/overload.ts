@@ -3,6 +3,9 @@
 /** Reference 5.2: beyond this lag of the event loop, or so many decisions under way, the lowest class is shed. */
 const LAG_MS = 50;
 const IN_FLIGHT = 500;
+/** One look at more lag is noise of a busy machine, until it has lasted for this long; a stall like this (P10) is none. */
+const ONSET_MS = 100;
+const STALL_MS = 200;
 /** Below half of both it is well again: between the two nothing changes, so that classes do not flap. */
 const WELL_SHARE = 0.5;
 /** While it lasts without a break, one class more is shed after this. */
@@ -62,7 +65,8 @@ export class Overload {
       this.#sinceMs ??= nowMs;
       this.#pressedMs = nowMs;
       const lasts = nowMs - Math.max(this.#sinceMs, this.#changedMs) >= DEEPER_AFTER_MS;
-      if (this.#depth === 0 || lasts) this.#to(this.#depth + 1, nowMs, classes);
+      const begins = lag >= STALL_MS || inFlight > IN_FLIGHT || nowMs - this.#sinceMs >= ONSET_MS;
+      if (this.#depth === 0 ? begins : lasts) this.#to(this.#depth + 1, nowMs, classes);
       return;
     }
     this.#sinceMs = undefined;

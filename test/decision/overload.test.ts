@@ -17,7 +17,24 @@ type Seen = readonly [atMs: number, lagMs: number, inFlight?: number];
 const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: string])[] = [
   ['nothing seen', [], 'ii aa bb'],
   ['lag at the bound', [[0, 50]], 'ii aa bb'],
-  ['lag beyond it: the last class', [[0, 51]], 'ii aa --'],
+  ['lag beyond it, seen once', [[0, 51]], 'ii aa bb'],
+  [
+    'seen for 99 ms',
+    [
+      [0, 51],
+      [99, 199],
+    ],
+    'ii aa bb',
+  ],
+  [
+    'for 100 ms: the last class',
+    [
+      [0, 51],
+      [100, 51],
+    ],
+    'ii aa --',
+  ],
+  ['a stall of 200 ms, seen once: the last class', [[0, 200]], 'ii aa --'],
   ['500 under way', [[0, 0, 500]], 'ii aa bb'],
   ['501 under way', [[0, 0, 501]], 'ii aa --'],
   [
@@ -71,7 +88,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'well for less than a second',
     [
-      [0, 60],
+      [0, 200],
       [999, 0],
     ],
     'ii aa --',
@@ -79,7 +96,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'well for a second',
     [
-      [0, 60],
+      [0, 200],
       [1000, 0],
     ],
     'ii aa bb',
@@ -87,7 +104,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'one class a second comes back',
     [
-      [0, 60],
+      [0, 200],
       [200, 60],
       [1200, 0],
       [1300, 0],
@@ -97,7 +114,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'and then the other',
     [
-      [0, 60],
+      [0, 200],
       [200, 60],
       [1200, 0],
       [2200, 0],
@@ -107,7 +124,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'between well and pressed nothing changes',
     [
-      [0, 60],
+      [0, 200],
       [500, 40],
       [1200, 26],
       [2100, 0],
@@ -117,7 +134,7 @@ const ROWS: readonly (readonly [what: string, seen: readonly Seen[], served: str
   [
     'until it is well',
     [
-      [0, 60],
+      [0, 200],
       [500, 40],
       [1200, 26],
       [2200, 0],
@@ -145,7 +162,7 @@ test('a process that has just started sheds by what is under way, not by lag', (
 
 test('a call is of the last of its classes, waits 1 to 4 s, and is counted', () => {
   const overload = new Overload({ nowMs: 0 });
-  overload.observe({ nowMs: WARM_MS, lagMs: 60, inFlight: 0 }, ORDER.length);
+  overload.observe({ nowMs: WARM_MS, lagMs: 200, inFlight: 0 }, ORDER.length);
   const asked = (classes: readonly string[], random: number) => overload.sheds(classes, { order: ORDER, random });
   assert.equal(asked(['interactive', 'agentic'], 0), undefined);
   assert.equal(asked(['interactive', 'batch'], 0), 1_000);
@@ -155,7 +172,7 @@ test('a call is of the last of its classes, waits 1 to 4 s, and is counted', () 
 
 test('a policy of one class serves every other call', () => {
   const overload = new Overload({ nowMs: 0 });
-  for (const atMs of [0, 300, 600]) overload.observe({ nowMs: WARM_MS + atMs, lagMs: 60, inFlight: 0 }, 1);
+  for (const atMs of [0, 300, 600]) overload.observe({ nowMs: WARM_MS + atMs, lagMs: 200, inFlight: 0 }, 1);
   assert.equal(overload.depth, 1);
   const passed = Array.from({ length: 10 }, () => overload.sheds(['all'], { order: ['all'], random: 0 }));
   assert.equal(passed.filter((waitMs) => waitMs === undefined).length, 5);
