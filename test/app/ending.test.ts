@@ -112,6 +112,7 @@ for (const [number, { what, how, signals, code, said, told }] of ROWS.entries())
       .trim()
       .split('\n')
       .map((line) => (JSON.parse(line) as { code: string }).code);
-    assert.equal(codes.at(-1), told);
+    // Not the last for sure: a fatal line is written at once, and may come before one that is on its way.
+    assert.ok(codes.includes(told), `${codes}`);
   });
 }
