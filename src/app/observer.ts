@@ -201,7 +201,7 @@ export class Observer {
 
 function verdictOf(decision: Decision): Verdict {
   if (decision.outcome === 'deny') {
-    return { outcome: 'deny', reason: decision.reason, limit: decision.limit?.name ?? '', model: '' };
+    return { outcome: 'deny', reason: decision.reason, limit: decision.firedLimit ?? '', model: '' };
   }
   const { downgradedBy, model } = decision.hold;
   return { outcome: 'allow', reason: '', limit: downgradedBy ?? '', model: model ?? '' };

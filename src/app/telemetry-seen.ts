@@ -38,7 +38,7 @@ export function decisionSeen(decision: Decision, policy: Policy | undefined): De
     account: principal?.account,
     credential: principal?.credential,
     policyVersion: decision.policyVersion,
-    limit: decision.limit?.name,
+    limit: decision.firedLimit,
   };
 }
 

@@ -45,6 +45,8 @@ export interface Deny {
   readonly requestedModel: string | undefined;
   /** The limit that fired; undefined where none did, or one above the caller's own account. */
   readonly limit: LimitStatus | undefined;
+  /** Name of the limit that fired, whosever it is: for books and operators, never for the caller. */
+  readonly firedLimit: string | undefined;
   readonly waitMs: number | 'never' | undefined;
 }
 

@@ -45,6 +45,7 @@ export function denyOf(denial: Denial, known: KnownOfCall): Deny {
     route: known.route,
     requestedModel: known.requestedModel,
     limit: denial.status,
+    firedLimit: denial.limit,
     waitMs: denial.waitMs,
   };
 }

@@ -171,6 +171,7 @@ class CheckService {
       route: undefined,
       requestedModel: undefined,
       limit: undefined,
+      firedLimit: undefined,
       waitMs: undefined,
     };
     return this.#encode(deny);

@@ -16,7 +16,7 @@ export interface DecisionSeen {
   readonly account: string | undefined;
   readonly credential: string | undefined;
   readonly policyVersion: string;
-  /** The limit that refused; undefined: none, or one that the caller may not see. */
+  /** The limit that refused, whosever it is; undefined: none. */
   readonly limit: string | undefined;
 }
 

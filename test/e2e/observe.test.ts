@@ -38,7 +38,7 @@ describe('a bundle that is only observed', need, async () => {
   const stack = await stackFor(scope, {
     files: FILES,
     observe: OBSERVED,
-    callers: { caller: { account: 'acme' }, other: { account: 'acme/search' } },
+    callers: { caller: { account: 'acme/support' }, other: { account: 'acme/search' } },
   });
   const book = bookOf(stack.ledger);
   const call = (model: string, key = stack.key.caller): Promise<Answer> =>
@@ -64,7 +64,7 @@ describe('a bundle that is only observed', need, async () => {
   beforeEach(() => stack.stub.setBehaviour({ usage: { input: 10, output: 5 } }));
 
   test('calls are answered by the bundle in force; what the other one would have said is in the report', async () => {
-    // By what was used three fit; by what was reserved one would.
+    // By what was used three fit; by what was reserved one would. The limit that refuses is the customer's.
     for (let times = 0; times < 5; times++) await serve('gpt-5-mini');
     await serve('gpt-5');
     assert.equal((await call('gpt-5-mini', 'tg_prod_aaaaaaaaaaaa_x')).status, 401);
@@ -76,13 +76,13 @@ describe('a bundle that is only observed', need, async () => {
       return [account, route, requestedModel, ...answers, requests];
     });
     assert.deepEqual(seen, [
-      ['acme', 'chat', 'gpt-5-mini', 'allow   gpt-5-mini', 'deny budget_spent day-tokens ', 2],
-      ['acme', 'chat', 'gpt-5', 'allow   gpt-5', 'deny model_denied  ', 1],
+      ['acme/support', 'chat', 'gpt-5-mini', 'allow   gpt-5-mini', 'deny budget_spent day-tokens ', 2],
+      ['acme/support', 'chat', 'gpt-5', 'allow   gpt-5', 'deny model_denied  ', 1],
     ]);
     assert.deepEqual({ compared, differing }, { compared: 7, differing: 3 });
     assert.deepEqual(observed, [
-      { account: 'acme', model: 'gpt-5-mini', by: 'soft', requests: 3 },
-      { account: 'acme', model: 'gpt-5', by: 'soft', requests: 1 },
+      { account: 'acme/support', model: 'gpt-5-mini', by: 'soft', requests: 3 },
+      { account: 'acme/support', model: 'gpt-5', by: 'soft', requests: 1 },
     ]);
     assert.equal(book.census().ended.settled, 6);
   });

@@ -146,6 +146,7 @@ describe('storms', need, async () => {
       route: undefined,
       requestedModel: undefined,
       limit: undefined,
+      firedLimit: undefined,
       waitMs: undefined,
     };
     // The real service and transport; the decision takes as long as one that waits for somebody else's keys.

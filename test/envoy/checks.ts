@@ -113,6 +113,7 @@ export function deny(parts: Partial<Deny> = {}): Deny {
     requestedModel: 'gpt-5',
     limit: undefined,
     waitMs: 1500,
+    firedLimit: 'key-burst',
     ...parts,
   };
 }
