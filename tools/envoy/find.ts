@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { isExecutable } from '../executable.ts';
 import { EnvoyError } from './errors.ts';
 import { installEnvoy, installedEnvoy } from './install.ts';
 
@@ -59,13 +58,4 @@ async function envoyVersion(bin: string): Promise<string | undefined> {
 function isRecent(version: string): boolean {
   const [major, minor] = version.split('.').map(Number);
   return major! > 1 || (major === 1 && minor! >= ENVOY_MINOR_MIN);
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
