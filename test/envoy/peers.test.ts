@@ -45,18 +45,19 @@ async function dial(listener: Listener, scope: Scope): Promise<Socket> {
   return socket;
 }
 
-test(`P15: ${STREAMS} open streams: ${PER_CONNECTION} a connection, the rest is refused; calls are answered beside them`, async (t) => {
-  let open = 0;
-  const log: Method = {
-    kind: 'inbound',
-    path: STREAM_PATH,
-    answer: Buffer.alloc(0),
-    open: () => {
-      open += 1;
-      return { message: () => {} };
-    },
+/** An access log that reads nothing and counts the streams that were opened. */
+function countedLog(): { readonly method: Method; opened(): number } {
+  let count = 0;
+  const open = () => {
+    count += 1;
+    return { message: () => {} };
   };
-  const listener = await serve(t, { methods: [ECHO, log] });
+  return { method: { kind: 'inbound', path: STREAM_PATH, answer: Buffer.alloc(0), open }, opened: () => count };
+}
+
+test(`P15: ${STREAMS} open streams: ${PER_CONNECTION} a connection, the rest is refused; calls are answered beside them`, async (t) => {
+  const log = countedLog();
+  const listener = await serve(t, { methods: [ECHO, log.method] });
   const beside = clientOf(listener.endpoint, t);
   const slowest = async (): Promise<number> => {
     const tookMs: number[] = [];
@@ -75,10 +76,10 @@ test(`P15: ${STREAMS} open streams: ${PER_CONNECTION} a connection, the rest is 
     if (over.remoteSettings.maxConcurrentStreams !== PER_CONNECTION) await once(over, 'remoteSettings');
     assert.equal(over.remoteSettings.maxConcurrentStreams, PER_CONNECTION, 'every peer is told');
     for (let i = 0; i < PER_CONNECTION + 10; i++) over.request(headers).on('error', () => {});
-    await until('a connection full of streams', () => open === taken + PER_CONNECTION);
+    await until('a connection full of streams', () => log.opened() === taken + PER_CONNECTION);
   }
   const besideMs = await slowest();
-  assert.equal(open, STREAMS);
+  assert.equal(log.opened(), STREAMS);
   t.diagnostic(
     `p99 of a call: ${quietMs.toFixed(2)} ms alone, ${besideMs.toFixed(2)} ms beside; RSS +${Math.round((process.memoryUsage.rss() - quietBytes) / 2 ** 20)} MiB with its clients`,
   );
@@ -107,24 +108,15 @@ function frame(type: number, { flags, stream, payload }: { flags: number; stream
 }
 
 test('P15: a peer that does not keep to the bound is refused stream by stream, or cut; others are served', async (t) => {
-  let open = 0;
-  const log: Method = {
-    kind: 'inbound',
-    path: STREAM_PATH,
-    answer: Buffer.alloc(0),
-    open: () => {
-      open += 1;
-      return { message: () => {} };
-    },
-  };
-  const listener = await serve(t, { methods: [ECHO, log] });
+  const log = countedLog();
+  const listener = await serve(t, { methods: [ECHO, log.method] });
   const socket = await dial(listener, t);
   socket.resume();
   socket.write(HELLO);
   for (let stream = 1; stream < 2 * (PER_CONNECTION + 500); stream += 2) socket.write(opening(stream, STREAM_PATH));
-  await until('streams up to the bound', () => open === PER_CONNECTION);
+  await until('streams up to the bound', () => log.opened() === PER_CONNECTION);
   await sleep(100);
-  assert.equal(open, PER_CONNECTION);
+  assert.equal(log.opened(), PER_CONNECTION);
   assert.deepEqual(await call(clientOf(listener.endpoint, t), ECHO.path, X, { deadlineMs: 5_000 }), X);
 });
 
