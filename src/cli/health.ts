@@ -8,7 +8,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { parse } from 'yaml';
 import { TollgateError } from '../core/errors.ts';
-import { type Endpoint, parseEndpoint } from '../policy/endpoint.ts';
+import { ADMIN_ADDRESS, type Endpoint, parseEndpoint } from '../policy/endpoint.ts';
 
 interface HealthOptions {
   readonly config?: string;
@@ -19,13 +19,12 @@ interface HealthOptions {
 /** The loop of a process that is under load answers later than usual, and lives. */
 const ANSWER_MS = 2_000;
 const ANSWER_BYTES_MAX = 4_096;
-const DEFAULT = '127.0.0.1:18082';
 
 export function healthCommand(): Command {
   return new Command('health')
     .description('whether the process on this machine is ready, or lives; for probes')
     .option('--config <dir>', 'directory of tollgate.yaml, which says where the admin port is')
-    .option('--admin <address>', `the admin port, instead, like ${DEFAULT} or unix:/run/tollgate/admin.sock`)
+    .option('--admin <address>', `the admin port, instead, like ${ADMIN_ADDRESS} or unix:/run/tollgate/admin.sock`)
     .option('--live', 'whether it lives, whatever it is ready for')
     .addHelpText(
       'after',
@@ -47,7 +46,7 @@ function endpointOf({ config, admin }: HealthOptions): Endpoint {
   }
   const endpoint = parseEndpoint(admin ?? writtenIn(config!));
   if (endpoint === undefined)
-    throw new TollgateError('usage', `expected an address like \`${DEFAULT}\` of the admin port`);
+    throw new TollgateError('usage', `expected an address like \`${ADMIN_ADDRESS}\` of the admin port`);
   if (endpoint.kind === 'tcp' || isAbsolute(endpoint.path)) return endpoint;
   return { ...endpoint, path: resolve(config ?? '.', endpoint.path) };
 }
@@ -55,7 +54,7 @@ function endpointOf({ config, admin }: HealthOptions): Endpoint {
 /** `listen.admin` of tollgate.yaml or tollgate.json: JSON is YAML. What else is in it is `tollgate check`'s. */
 function writtenIn(config: string): string {
   const file = ['tollgate.yaml', 'tollgate.json'].map((name) => join(config, name)).find(isThere);
-  if (file === undefined) return DEFAULT;
+  if (file === undefined) return ADMIN_ADDRESS;
   const written = parse(readFileSync(file, 'utf8'), { maxAliasCount: 0 }) as {
     listen?: { admin?: unknown };
     tls?: { admin?: unknown };
@@ -66,7 +65,7 @@ function writtenIn(config: string): string {
       'the admin port asks for certificates; probe gRPC health, or let it listen on a socket',
     );
   }
-  const admin = written?.listen?.admin ?? DEFAULT;
+  const admin = written?.listen?.admin ?? ADMIN_ADDRESS;
   if (admin === 'off') throw new TollgateError('usage', 'there is no admin port: `listen.admin` is `off`');
   return String(admin);
 }

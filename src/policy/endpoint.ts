@@ -8,6 +8,9 @@ export type Endpoint =
 /** sun_path of macOS holds 104 bytes with its NUL, that of Linux 108. */
 export const SOCKET_PATH_BYTES_MAX = 103;
 
+/** Where the admin port is, unless tollgate.yaml says otherwise. Here, so that `tollgate health` need not load the settings. */
+export const ADMIN_ADDRESS = '127.0.0.1:18082';
+
 const TCP = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]{1,253})):(0|[1-9][0-9]{0,4})$/;
 
 /** What every endpoint is written like; not everything that is written so is one. */

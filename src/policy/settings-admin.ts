@@ -1,7 +1,15 @@
 /** tollgate.yaml's `listen.admin`, `admin` and `audit`: the port for people and scrapers, who may use it, what it leaves behind. */
 import * as z from 'zod';
 import { ADMIN_ROLES, type AdminRole, TOKEN_CHARS_MAX, TOKEN_CHARS_MIN } from '../core/admin-role.ts';
-import { ENDPOINT, type Endpoint, endpointText, isLocal, parseEndpoint, SOCKET_PATH_BYTES_MAX } from './endpoint.ts';
+import {
+  ADMIN_ADDRESS,
+  ENDPOINT,
+  type Endpoint,
+  endpointText,
+  isLocal,
+  parseEndpoint,
+  SOCKET_PATH_BYTES_MAX,
+} from './endpoint.ts';
 import { checked, list, text } from './forms.ts';
 import { type Problems, show } from './problem.ts';
 import { secretFileFault } from './secret-file.ts';
@@ -60,7 +68,7 @@ type AdminFile = z.infer<typeof adminSchema>;
 
 export const auditSchema = z.strictObject({ path: fileName.optional() });
 
-const ADMIN: Endpoint = Object.freeze({ kind: 'tcp', host: '127.0.0.1', port: 18_082 });
+const ADMIN = parseEndpoint(ADMIN_ADDRESS)!;
 
 /** Two tokens, each with at most two `=` of padding and the end of its line. */
 const TOKEN_BYTES_MAX = 2 * (TOKEN_CHARS_MAX + 4);
